@@ -1,0 +1,1 @@
+"""The words: instruments, market events, orders, fills, commands. Values only; nothing here acts."""
