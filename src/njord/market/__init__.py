@@ -1,0 +1,1 @@
+"""What the market looks like and what things are worth: stored data, importers, bars, books, microstructure."""
