@@ -11,14 +11,9 @@ import enum
 import hashlib
 import struct
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
-from itertools import groupby
-
-import numpy as np
 
 from njord.domain.ids import InstrumentId
-from njord.domain.market import BookUpdate, Kind
-from njord.market.catalog import Catalog, Columns, DatasetId
+from njord.domain.market import BookUpdate
 
 LEVELS_SHOWN = 5
 
@@ -132,15 +127,12 @@ class Book:
     def state_hash(self) -> str:
         """Return SHA-256 of all levels: equal books give equal hashes, whatever path led there."""
         digest = hashlib.sha256()
-        for name, ticks, lots in (
-            (b"bids", self._bid_ticks, self._bid_lots),
-            (b"asks", self._ask_ticks, self._ask_lots),
-        ):
-            digest.update(name + struct.pack("<q", len(ticks)))
-            # Prices fit 64 bits, as they do in the catalog
-            digest.update(
-                struct.pack(f"<{2 * len(ticks)}q", *(value for tick in ticks for value in (tick, lots[tick])))
-            )
+        sides = ((b"bids", self._bid_ticks, self._bid_lots), (b"asks", self._ask_ticks, self._ask_lots))
+        for name, ladder, lots_of in sides:
+            digest.update(name + struct.pack("<q", len(ladder)))
+            # Prices and lots fit 64 bits, as they do in the catalog
+            flat = [value for ticks in ladder for value in (ticks, lots_of[ticks])]
+            digest.update(struct.pack(f"<{len(flat)}q", *flat))
         return digest.hexdigest()
 
     def __repr__(self) -> str:
@@ -155,63 +147,6 @@ class Book:
         self._ask_ticks = sorted(self._ask_lots)
         self._ready = True
         self._gap = False
-
-
-def updates(instrument_id: InstrumentId, chunks: Iterable[Columns]) -> Iterator[BookUpdate]:
-    """Yield book updates from columns of a book data set. Rows of one (sequence, venue_time_ns) are one update."""
-    rows = (row for chunk in chunks for row in zip(*(chunk[name].tolist() for name in _BOOK_COLUMNS), strict=True))
-    for (sequence, venue_time_ns, snapshot), group in groupby(rows, key=_update_key):
-        bids: list[Level] = []
-        asks: list[Level] = []
-        local_time_ns = 0
-        for _, local_time_ns, _, _, side, ticks, lots in group:
-            if ticks or lots:  # A row of zeros stands for an update without levels
-                (bids if side > 0 else asks).append((ticks, lots))
-        yield BookUpdate(
-            instrument_id, venue_time_ns, local_time_ns, sequence, bool(snapshot), tuple(bids), tuple(asks)
-        )
-
-
-def book_at(catalog: Catalog, instrument_id: InstrumentId, time_ns: int) -> Book:
-    """Rebuild the book as it was at a venue time, with all updates of that moment applied."""
-    ((_, book),) = books_at(catalog, instrument_id, [time_ns])
-    return book
-
-
-def books_at(catalog: Catalog, instrument_id: InstrumentId, times_ns: list[int]) -> Iterator[tuple[int, Book]]:
-    """Yield (time, book) for each time, ascending, in one pass. The book is the same object, moved on each time."""
-    dataset_id = DatasetId(instrument_id, Kind.BOOK)
-    wanted = sorted(times_ns)
-    if not wanted:
-        return
-    book = Book(instrument_id)
-    start_ns = _last_snapshot_ns(catalog, dataset_id, wanted[0])
-    position = 0
-    for update in updates(instrument_id, catalog.read(dataset_id, start_ns, wanted[-1] + 1)):
-        while position < len(wanted) and wanted[position] < update.venue_time_ns:
-            yield wanted[position], book
-            position += 1
-        book.apply(update)
-    for time_ns in wanted[position:]:
-        yield time_ns, book
-
-
-_BOOK_COLUMNS = (
-    "venue_time_ns", "local_time_ns", "sequence", "snapshot", "side", "price_ticks", "quantity_lots",
-)  # fmt: skip
-
-
-def _update_key(row: tuple[int, ...]) -> tuple[int, int, int]:
-    return row[2], row[0], row[3]
-
-
-def _last_snapshot_ns(catalog: Catalog, dataset_id: DatasetId, time_ns: int) -> int | None:
-    found: int | None = None
-    for chunk in catalog.read(dataset_id, None, time_ns + 1, columns=("snapshot",)):
-        at = np.flatnonzero(chunk["snapshot"])
-        if len(at):
-            found = int(chunk["venue_time_ns"][at[-1]])
-    return found
 
 
 def _set(lots_of: dict[int, int], ladder: list[int], ticks: int, lots: int) -> None:

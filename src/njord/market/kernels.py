@@ -13,7 +13,7 @@ Bytes = npt.NDArray[np.int8]
 BID_TICKS, BID_LOTS, ASK_TICKS, ASK_LOTS = 0, 1, 2, 3
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def apply_deltas(
     bid_lots: Ints, ask_lots: Ints, floor_ticks: int, best: Ints, side: Bytes, price_ticks: Ints, lots: Ints, top: Any
 ) -> int:
