@@ -1,6 +1,7 @@
 """Instrument: what is traded, and the grid its prices and quantities live on."""
 
 import enum
+import math
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -111,6 +112,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.base if self.inverse else self.quote
 
     @property
+    def price_can_be_negative(self) -> bool:
+        """Whether a price at or below zero means something: a rate, or a future on what costs to get rid of."""
+        return self.kind in (InstrumentKind.SWAP, InstrumentKind.FUTURE) and not self.inverse
+
+    @property
     def paid_in_full(self) -> bool:
         """Whether buying exchanges the whole notional for the thing, rather than margin for a claim."""
         return self.kind in _PAID_IN_FULL
@@ -174,25 +180,38 @@ class Grid(msgspec.Struct, frozen=True, gc=False):
         """Return the ticks of a float that came from this grid: exact below TICKS_MAX."""
         return round(price * self.price_denominator / self.price_numerator)
 
-    def whole_lots(self, quantity: float) -> int:
-        """Return the lots in a float quantity, rounded down unless it is within 1e-9 of the next."""
-        exact = quantity * self.lot_denominator / self.lot_numerator
-        nearest = round(exact)
-        return nearest if abs(exact - nearest) <= 1e-9 * max(1.0, abs(exact)) else int(exact // 1)
-
     def wanted_ticks(self, price: Decimal | float | str, *, up: bool) -> int:
-        """Put a price somebody wants on the grid, towards the side that asks for no more than they did."""
-        value = Decimal(str(price))
-        if not value.is_finite():
+        """Put a price somebody wants on the grid, towards the side that asks for no more than they did.
+
+        Raises OffGrid when it is no finite number.
+        """
+        if isinstance(price, (str, Decimal)):
+            value = Decimal(price)
+            if not value.is_finite():
+                raise OffGrid(f"{self.instrument_id}: price {price!r} is not a finite number")
+            return on_grid(value, self.price_tick, up=up)
+        if not math.isfinite(price):
             raise OffGrid(f"{self.instrument_id}: price {price!r} is not a finite number")
-        return on_grid(value, self.price_tick, up=up)
+        # The quotient may be off by a rounding; comparing with the tick's own float settles it
+        ticks = round(price * self.price_denominator / self.price_numerator)
+        if up:
+            return ticks if self.price(ticks) >= price else ticks + 1
+        return ticks if self.price(ticks) <= price else ticks - 1
 
     def wanted_lots(self, quantity: Decimal | float | str) -> int:
-        """Put a quantity somebody wants on the grid, rounded down: never more than asked."""
-        value = Decimal(str(quantity))
-        if not value.is_finite():
+        """Put a quantity somebody wants on the grid, rounded down: never more than asked.
+
+        Raises OffGrid when it is no finite number.
+        """
+        if isinstance(quantity, (str, Decimal)):
+            value = Decimal(quantity)
+            if not value.is_finite():
+                raise OffGrid(f"{self.instrument_id}: quantity {quantity!r} is not a finite number")
+            return on_grid(value, self.quantity_lot, up=False)
+        if not math.isfinite(quantity):
             raise OffGrid(f"{self.instrument_id}: quantity {quantity!r} is not a finite number")
-        return on_grid(value, self.quantity_lot, up=False)
+        lots = round(quantity * self.lot_denominator / self.lot_numerator)
+        return lots if self.quantity(lots) <= quantity else lots - 1
 
     def value_units(self, price_ticks: int, lots: int) -> int:
         """Return the signed worth of ``lots`` at a price, in settlement units.

@@ -47,6 +47,8 @@ class RiskProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     portfolio_notional_max: Decimal | None = None
     order_quantity_max: Decimal | None = None
     price_collar: Decimal | None = None
+    # A market order is judged this much dearer than the last price, since nobody knows where it will trade
+    market_order_buffer: Decimal = Decimal("0.01")
     open_orders_max: int = 10_000
     orders_per_event_max: int = 64
     backtest_only: bool = False
@@ -70,3 +72,23 @@ MARKET_MAKING = RiskProfile(
 )
 RESEARCH = RiskProfile(name="research", short_allowed=True, leverage_max=None, backtest_only=True)
 PROFILES = {profile.name: profile for profile in (CAPITAL_PRESERVING, MARKET_MAKING, RESEARCH)}
+
+
+class Exposure(msgspec.Struct, gc=False):
+    """What an order would be added to: all that is held and all that is already working.
+
+    Notionals and cash are in units of the account's currency; quantities are lots of the order's instrument.
+    """
+
+    halted: bool
+    open_orders: int
+    position_lots: int
+    working_buy_lots: int
+    working_sell_lots: int
+    last_ticks: int | None
+    order_notional_units: int
+    symbol_notional_units: int  # Worst case of this instrument, with the order
+    portfolio_notional_units: int  # Worst case of all instruments, with the order
+    equity_units: int
+    free_cash_units: int  # Cash less what working orders would take
+    cash_needed_units: int  # What this order would take, its fee included; 0 where it needs none

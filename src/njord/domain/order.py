@@ -110,7 +110,7 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False, tag="new_order"):
     strategy_id: StrategyId
     instrument_id: InstrumentId
     side: Side
-    type: OrderType
+    order_type: OrderType
     quantity_lots: int
     limit_ticks: int | None = None
     stop_ticks: int | None = None
@@ -122,7 +122,7 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False, tag="new_order"):
         # Data, not code: orders are also decoded from a bus or a journal
         if self.quantity_lots <= 0:
             raise ValueError(f"{self.client_order_id}: quantity_lots must be > 0, was {self.quantity_lots}")
-        kind = self.type
+        kind = self.order_type
         if (self.limit_ticks is None) == (kind is OrderType.LIMIT or kind is OrderType.STOP_LIMIT):
             raise ValueError(f"{self.client_order_id}: limit_ticks {self.limit_ticks} does not go with a {kind} order")
         if (self.stop_ticks is None) == (kind is OrderType.STOP or kind is OrderType.STOP_LIMIT):

@@ -1,0 +1,270 @@
+"""Build a run from its config: the only place that connects rooms to each other."""
+
+import dataclasses
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from njord.domain.clock import NS_PER_MINUTE
+from njord.domain.ids import InstrumentId, StrategyId
+from njord.domain.instrument import Grid, Instrument, InstrumentKind
+from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Kind, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.money import units
+from njord.engine import step as engine
+from njord.engine.backtest import Backtest
+from njord.engine.config import ConfigError, DataSpec, RunConfig, StrategySpec
+from njord.engine.desk import StrategyDesk
+from njord.engine.equity import EquityCurve
+from njord.engine.loading import built_in, from_file
+from njord.engine.state import Slot, State
+from njord.ledger.journal import Journal
+from njord.ledger.portfolio import Portfolio
+from njord.market.book import Book
+from njord.market.catalog import Dataset, DatasetId
+from njord.market.feed import CHUNK_ROWS, Feed, merge, whole_updates
+from njord.strategies import registry
+from njord.strategies.port import Strategy, overrides
+from njord.venues.simulated.settings import VenueSettings
+from njord.venues.simulated.venue import SimulatedVenue
+
+Array = npt.NDArray[np.generic]
+
+_CALLBACKS: dict[type, str] = {
+    Bar: "on_bar", QuoteBar: "on_bar", Quote: "on_quote", Trade: "on_trade", BookUpdate: "on_book",
+}  # fmt: skip
+_OTHERS = (Funding, Split, Dividend, TradingStatus)
+_PRIVATE = {"on_fill": "on_fill", "on_order": "on_order", "on_timer": "on_timer"}
+# Ticks are worth a point of the equity curve a minute; bars one each
+TICK_SPACING_NS = NS_PER_MINUTE
+
+
+class Source(Protocol):
+    """Where market data comes from: a catalog, or frames in memory."""
+
+    def instrument(self, instrument_id: InstrumentId, /) -> Instrument: ...
+    def dataset(self, dataset_id: DatasetId, /) -> Dataset | None: ...
+    def read(
+        self, dataset_id: DatasetId, start_ns: int | None, end_ns: int | None, chunk_rows: int, /
+    ) -> Iterator[dict[str, Array]]: ...
+    def content_hash(self, dataset_id: DatasetId, start_ns: int | None, end_ns: int | None, /) -> str: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """One data set and what of it a run reads."""
+
+    dataset_id: DatasetId
+    start_ns: int | None
+    end_ns: int | None
+
+
+@dataclasses.dataclass
+class Assembly:
+    """A run, ready to go."""
+
+    config: RunConfig
+    backtest: Backtest
+    feeds: list[Feed]
+    ranges: list[Range]
+    instruments: dict[InstrumentId, Instrument]
+    strategies: dict[StrategyId, Strategy]
+    venues: dict[InstrumentId, SimulatedVenue]
+    notices: list[str]
+
+    def run(self, progress: "Progress | None" = None) -> None:
+        """Run from the first event to the last."""
+        self.backtest.run(merge(self.feeds), progress)
+
+
+class Progress(Protocol):
+    """Told how far a run is: events so far, and the time it has reached."""
+
+    def __call__(self, events: int, time_ns: int, /) -> None: ...
+
+
+def assemble(
+    config: RunConfig, source: Source, *, journal: Path | None = None, here: Path | None = None,
+    given: list[tuple[str, Strategy]] | None = None,
+) -> Assembly:  # fmt: skip
+    """Connect everything a config names. ``here`` is what its relative paths start from; ``given`` are strategies that
+    exist already, in place of those the config names. Raises ConfigError, CatalogError or NoStrategy.
+    """
+    notices: list[str] = []
+    instruments = {spec.instrument_id: source.instrument(spec.instrument_id) for spec in config.data}
+    ranges = [*_ranges(config.data, source), *_implied(config.data, instruments, source, notices)]
+    settings = {name: config.venues.get(i.venue, config.venue) for name, i in instruments.items()}
+    venues = _venues(config, instruments, ranges)
+    feeds = [
+        _feed(each, Grid.of(instruments[each.dataset_id.instrument_id]), source,
+              settings[each.dataset_id.instrument_id].feed_latency_ns)
+        for each in ranges
+    ]  # fmt: skip
+
+    currency = config.account.currency
+    portfolio = Portfolio(currency, list(instruments.values()))
+    for instrument in instruments.values():
+        if not portfolio.converter.reaches(instrument.settlement):
+            raise ConfigError(
+                f"account.currency: {instrument.instrument_id} settles in {instrument.settlement}, and no data leads"
+                f" from that to {currency}: add a pair, or choose {instrument.settlement}"
+            )
+    taker = max((each.fees.taker for each in settings.values()), default=config.venue.fees.taker)
+    state = State(instruments, portfolio, config.profile, taker.as_integer_ratio())
+    _share_books(state, venues, settings)
+
+    spacing_ns = None if any(each.dataset_id.interval_ns for each in ranges) else TICK_SPACING_NS
+    curve = EquityCurve(portfolio, instruments, [feed.instrument_id for feed in feeds], spacing_ns)
+    book = Journal(journal)
+    latencies = {name: each.latency_ns for name, each in settings.items()}
+    backtest = Backtest(state, venues, latencies, book, curve)
+    deposit = portfolio.deposit(units(config.account.cash), currency, 0)
+    book.append(0, 0, "start", [deposit])
+    curve.changed(0)
+
+    made = given if given is not None else [_strategy(spec, here) for spec in config.strategies]
+    strategies: dict[StrategyId, Strategy] = {}
+    for (name, strategy), spec in zip(made, config.strategies, strict=True):
+        strategy_id = _unique(name, strategies)
+        _connect(state, strategy_id, strategy, _instruments_of(spec, instruments), config.seed)
+        strategies[strategy_id] = strategy
+    return Assembly(config, backtest, feeds, ranges, instruments, strategies, venues, notices)
+
+
+def strategy_name(strategy: type[Strategy]) -> str:
+    """Return a strategy's name: its class in snake case, as the registry has it."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", strategy.__name__).lower()
+
+
+def _ranges(specs: list[DataSpec], source: Source) -> list[Range]:
+    found: list[Range] = []
+    for position, spec in enumerate(specs):
+        dataset_id = DatasetId(spec.instrument_id, spec.kind, spec.interval_ns)
+        if any(each.dataset_id == dataset_id for each in found):
+            raise ConfigError(f"data[{position}]: {dataset_id} is named twice")
+        dataset = source.dataset(dataset_id)
+        if dataset is None:
+            raise ConfigError(f"data[{position}]: no data of {dataset_id}; import some, or see: njord data ls")
+        start_ns, end_ns = spec.start_ns, spec.end_ns
+        if (end_ns is not None and end_ns <= dataset.first_ns) or (start_ns is not None and start_ns > dataset.last_ns):
+            raise ConfigError(
+                f"data[{position}]: no data of {dataset_id} from {spec.start or 'the start'} to {spec.end or 'the end'}"
+            )
+        found.append(Range(dataset_id, start_ns, end_ns))
+    return found
+
+
+def _implied(
+    specs: list[DataSpec], instruments: dict[InstrumentId, Instrument], source: Source, notices: list[str]
+) -> list[Range]:
+    # What a holder of the instrument is paid or charged belongs to a run whether or not somebody thought of it
+    found: list[Range] = []
+    for name, instrument in instruments.items():
+        kind = {InstrumentKind.PERPETUAL: Kind.FUNDING, InstrumentKind.EQUITY: Kind.ACTIONS}.get(instrument.kind)
+        own = [spec for spec in specs if spec.instrument_id == name]
+        if kind is None or any(spec.kind is kind for spec in own):
+            continue
+        dataset_id = DatasetId(name, kind)
+        if source.dataset(dataset_id) is None:
+            what = "funding" if kind is Kind.FUNDING else "splits and dividends"
+            notices.append(f"no {kind} data of {name}: its {what} are not part of this result")
+            continue
+        starts = [spec.start_ns for spec in own]
+        ends = [spec.end_ns for spec in own]
+        start_ns = None if None in starts else min(s for s in starts if s is not None)
+        end_ns = None if None in ends else max(e for e in ends if e is not None)
+        found.append(Range(dataset_id, start_ns, end_ns))
+    return found
+
+
+def _feed(each: Range, grid: Grid, source: Source, latency_ns: int) -> Feed:
+    dataset_id = each.dataset_id
+    chunks = source.read(dataset_id, each.start_ns, each.end_ns, CHUNK_ROWS)
+    if dataset_id.kind is Kind.BOOK:
+        chunks = whole_updates(chunks)
+    return Feed(dataset_id.instrument_id, dataset_id.kind, dataset_id.interval_ns, grid, chunks, latency_ns)
+
+
+def _venues(
+    config: RunConfig, instruments: dict[InstrumentId, Instrument], ranges: list[Range]
+) -> dict[InstrumentId, SimulatedVenue]:
+    kinds: dict[InstrumentId, dict[Kind, int | None]] = {name: {} for name in instruments}
+    for each in ranges:
+        has = kinds[each.dataset_id.instrument_id]
+        kind, interval_ns = each.dataset_id.kind, each.dataset_id.interval_ns
+        known = has.get(kind)
+        has[kind] = interval_ns if known is None or interval_ns is None else min(known, interval_ns)
+    by_venue: dict[str, dict[InstrumentId, Instrument]] = {}
+    for name, instrument in instruments.items():
+        by_venue.setdefault(instrument.venue, {})[name] = instrument
+    unknown = [name for name in config.venues if name not in by_venue]
+    if unknown:
+        raise ConfigError(f"venues.{unknown[0]}: no data of this venue; there are: {', '.join(by_venue)}")
+    built = {
+        venue: SimulatedVenue(theirs, kinds, config.venues.get(venue, config.venue))
+        for venue, theirs in by_venue.items()
+    }
+    return {name: built[instrument.venue] for name, instrument in instruments.items()}
+
+
+def _share_books(
+    state: State, venues: dict[InstrumentId, SimulatedVenue], settings: dict[InstrumentId, VenueSettings]
+) -> None:
+    # Where market data takes no time to reach us, the venue's book is ours, and is built once
+    shared = all(each.feed_latency_ns == 0 for each in settings.values())
+    for name, venue in venues.items():
+        book = venue.book_of(name)
+        if book is not None:
+            state.books[name] = book if shared else Book(name)
+    state.books_shared = shared
+
+
+def _strategy(spec: StrategySpec, here: Path | None) -> tuple[str, Strategy]:
+    if spec.name is not None:
+        return spec.name, registry.build(built_in(spec.name), spec.name, spec.params)
+    assert spec.file is not None, spec
+    path = Path(spec.file)
+    if here is not None and not path.is_absolute():
+        path = here / path
+    kind = from_file(path)
+    name = strategy_name(kind)
+    return name, registry.build(kind, name, spec.params)
+
+
+def _instruments_of(spec: StrategySpec, instruments: dict[InstrumentId, Instrument]) -> list[InstrumentId]:
+    if spec.instruments is None:
+        return list(instruments)
+    for name in spec.instruments:
+        if name not in instruments:
+            raise ConfigError(f"strategies: instruments: no data of {name}; there are: {', '.join(instruments)}")
+    return [InstrumentId(name) for name in spec.instruments]
+
+
+def _unique(name: str, taken: dict[StrategyId, Strategy]) -> StrategyId:
+    strategy_id, count = StrategyId(name), 1
+    while strategy_id in taken:
+        count += 1
+        strategy_id = StrategyId(f"{name}_{count}")
+    return strategy_id
+
+
+def _connect(
+    state: State, strategy_id: StrategyId, strategy: Strategy, instruments: list[InstrumentId], seed: int
+) -> None:
+    # Each strategy has dice of its own, so that adding another one changes nothing for it
+    desk = StrategyDesk(state, strategy_id, instruments, random.Random(f"{seed}:{strategy_id}"))  # noqa: S311 - not for secrets
+    slot = state.slots[strategy_id] = Slot(strategy_id, strategy, desk)
+    everything = overrides(strategy, "on_event")
+    kinds = {kind: name for kind, name in _CALLBACKS.items() if overrides(strategy, name)}
+    if everything:
+        kinds = {kind: kinds.get(kind, "on_event") for kind in (*_CALLBACKS, *_OTHERS)}
+    engine.listen(state, slot, kinds)
+    for news, callback in _PRIVATE.items():
+        if overrides(strategy, callback):
+            slot.callbacks[news] = getattr(strategy, callback)
+        elif everything:
+            slot.callbacks[news] = strategy.on_event

@@ -1,0 +1,228 @@
+"""The backtest: market events from the past, a simulated venue, and the data's own clock.
+
+Two viewpoints, as in life: the venue sees the market at venue time, the engine when the news has travelled. All that
+is under way (orders to the venue, reports and news to us, timers) waits in one queue ordered by its moment, then by
+what it is, then by when it was sent. An order that arrives at the very moment of a market event comes after it.
+"""
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from njord.domain.command import CancelOrder, Command, Entry, Refused, ReplaceOrder, SetTimer, StrategyStopped
+from njord.domain.event import Event, Report, TimerFired
+from njord.domain.fill import Fill
+from njord.domain.ids import InstrumentId
+from njord.domain.market import Bar, BookUpdate, MarketEvent, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.order import NewOrder
+from njord.engine import step as engine
+from njord.engine.equity import EquityCurve
+from njord.engine.state import State
+from njord.ledger.journal import Journal
+from njord.market.feed import Window
+from njord.venues.simulated.venue import SimulatedVenue
+
+# A strategy that answers every answer without end would never let the clock move on
+REACTIONS_PER_EVENT_MAX = 10_000
+
+_REPORT, _NEWS, _ARRIVAL, _TIMER = range(4)
+
+
+class Bypass(AssertionError):
+    """A command wants to reach a venue without a risk decision on record."""
+
+
+class Backtest:
+    """One run. ``run`` feeds it windows of market events until there are no more."""
+
+    def __init__(
+        self,
+        state: State,
+        venues: Mapping[InstrumentId, SimulatedVenue],
+        latency_ns: Mapping[InstrumentId, int],
+        journal: Journal,
+        curve: EquityCurve,
+    ) -> None:
+        self.state = state
+        self.journal = journal
+        self.curve = curve
+        self.events = 0
+        self.fills: list[Fill] = []
+        self.orders = 0
+        self.refused: dict[str, int] = {}
+        self.stopped: list[StrategyStopped] = []
+        self.first_ns: int | None = None
+        self._venues = venues
+        self._latency_ns = latency_ns
+        self._matching = _matching(venues)
+        self._pending: list[tuple[int, int, int, Any]] = []
+        self._sent = itertools.count()
+        self._market_ns = 0
+        self._reactions = 0
+
+    def run(self, windows: Iterable[Window], progress: Callable[[int, int], None] | None = None) -> None:
+        """Run to the end of the data. ``progress`` is told events and time after each window."""
+        self._record("start", engine.start(self.state))
+        for window in windows:
+            if self.first_ns is None:
+                self.first_ns = int(window.times_ns[0])
+            self._window(window.events)
+            self.events += len(window.events)
+            self.curve.add(window)
+            if progress is not None:
+                progress(self.events, self._market_ns)
+        self._until(self._market_ns + 1)
+        self._record("stop", engine.finish(self.state))
+        self.journal.flush()
+
+    def _window(self, events: list[MarketEvent]) -> None:
+        # The hot loop. Everything that is looked up per event is looked up once here
+        state, pending, matching = self.state, self._pending, self._matching
+        step, record = engine.step, self._record
+        for event in events:
+            time_ns = event.venue_time_ns
+            if pending and pending[0][0] < time_ns:
+                self._until(time_ns)
+            self._market_ns = time_ns
+            self._reactions = 0
+            matcher = matching[event.__class__].get(event.instrument_id)
+            if matcher is not None:
+                matcher.on_event(event)
+                if matcher.blotter.reports:
+                    self._deliver(matcher.blotter.drain())
+                    if pending and pending[0][0] <= time_ns:
+                        self._reports_until(time_ns)
+                matcher.last = event
+            elif event.__class__ in _STATUS:
+                self._status(event)
+            if event.local_time_ns > time_ns:
+                heapq.heappush(pending, (event.local_time_ns, _NEWS, next(self._sent), event))
+                continue
+            commands = step(state, event)
+            if commands:
+                record(event, commands)
+
+    def _until(self, before_ns: int) -> None:
+        # Everything under way that is due before a moment
+        pending = self._pending
+        while pending and pending[0][0] < before_ns:
+            due_ns, what, _, item = heapq.heappop(pending)
+            self._due(due_ns, what, item)
+
+    def _reports_until(self, time_ns: int) -> None:
+        pending = self._pending
+        while pending and pending[0][0] <= time_ns and pending[0][1] == _REPORT:
+            due_ns, what, _, item = heapq.heappop(pending)
+            self._due(due_ns, what, item)
+
+    def _due(self, due_ns: int, what: int, item: Any) -> None:
+        if what == _ARRIVAL:
+            self._arrive(item, due_ns)
+        else:
+            self._step(item)
+
+    def _step(self, event: Event) -> None:
+        late_ns = self.state.time_ns
+        if event.local_time_ns < late_ns:
+            # What a bar tells of its open comes after other feeds have moved the clock on
+            event = msgspec.structs.replace(event, local_time_ns=late_ns)
+        if event.__class__ is Fill:
+            self.fills.append(event)
+        commands = engine.step(self.state, event)
+        if commands:
+            self._record(event, commands)
+
+    def _deliver(self, reports: list[Report]) -> None:
+        for report in reports:
+            if report.local_time_ns > self._market_ns:
+                heapq.heappush(self._pending, (report.local_time_ns, _REPORT, next(self._sent), report))
+            else:
+                self._step(report)
+
+    def _record(self, cause: Event | str, commands: Sequence[Command]) -> None:
+        """Write down what was decided; only then do it."""
+        if not commands:
+            return
+        state = self.state
+        name = cause if isinstance(cause, str) else _cause(cause)
+        self.journal.append(state.sequence, state.time_ns, name, commands)
+        self._reactions += 1
+        if self._reactions > REACTIONS_PER_EVENT_MAX:
+            raise EndlessReaction(f"more than {REACTIONS_PER_EVENT_MAX} reactions to one event, last of all to {name}")
+        for command in commands:
+            self._obey(command)
+
+    def _obey(self, command: Command) -> None:
+        kind = command.__class__
+        if kind is NewOrder or kind is CancelOrder or kind is ReplaceOrder:
+            self._send(command)  # type: ignore[arg-type]
+        elif kind is Entry:
+            self.curve.changed(self._market_ns)
+        elif isinstance(command, SetTimer):
+            time_ns = max(command.time_ns, self.state.time_ns)
+            timer = TimerFired(command.strategy_id, command.name, command.time_ns, time_ns)
+            heapq.heappush(self._pending, (time_ns, _TIMER, next(self._sent), timer))
+        elif isinstance(command, Refused):
+            self.refused[command.reason] = self.refused.get(command.reason, 0) + 1
+        elif isinstance(command, StrategyStopped):
+            self.stopped.append(command)
+
+    def _send(self, command: NewOrder | CancelOrder | ReplaceOrder) -> None:
+        if isinstance(command, NewOrder):
+            tracked = self.state.orders.open.get(command.client_order_id)
+            if tracked is None or tracked.order is not command:
+                raise Bypass(f"order {command.client_order_id} was never approved")
+            self.orders += 1
+        latency_ns = self._latency_ns[command.instrument_id]
+        if latency_ns:
+            due_ns = max(self._market_ns, self.state.time_ns) + latency_ns
+            heapq.heappush(self._pending, (due_ns, _ARRIVAL, next(self._sent), command))
+        else:
+            self._arrive(command, max(self._market_ns, self.state.time_ns))
+
+    def _arrive(self, command: NewOrder | CancelOrder | ReplaceOrder, time_ns: int) -> None:
+        venue = self._venues[command.instrument_id]
+        if isinstance(command, NewOrder):
+            reports = venue.submit(command, time_ns)
+        elif isinstance(command, CancelOrder):
+            reports = venue.cancel(command, time_ns)
+        else:
+            reports = venue.replace(command, time_ns)
+        self._deliver(reports)
+
+    def _status(self, event: MarketEvent) -> None:
+        venue = self._venues.get(event.instrument_id)
+        if venue is not None:
+            venue.on_status(event)
+            self._deliver(venue.reports_of(event.instrument_id))
+
+
+class EndlessReaction(RuntimeError):
+    """A strategy keeps reacting to the reactions to its own orders."""
+
+
+_STATUS = (TradingStatus, Split)
+
+
+def _matching(venues: Mapping[InstrumentId, SimulatedVenue]) -> dict[type, dict[InstrumentId, Any]]:
+    found: dict[type, dict[InstrumentId, Any]] = {kind: {} for kind in MarketEvent.__args__}
+    for venue in dict.fromkeys(venues.values()):
+        for kind, matchers in venue.listening.items():
+            found[kind].update(matchers)
+    return found
+
+
+def _cause(event: Event) -> str:
+    # Names an event so that it can be found again: a market event by its data set and time, a report by its order
+    kind = type(event).__struct_config__.tag
+    if isinstance(event, Fill):
+        return f"fill:{event.fill_id}"
+    if isinstance(event, Bar | QuoteBar | Quote | Trade | BookUpdate):
+        return f"{kind}:{event.instrument_id}:{event.venue_time_ns}"
+    if isinstance(event, TimerFired):
+        return f"timer:{event.strategy_id}:{event.name}"
+    order_id = getattr(event, "client_order_id", None)
+    return f"{kind}:{order_id or getattr(event, 'instrument_id', '')}:{event.venue_time_ns}"

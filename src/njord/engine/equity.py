@@ -1,0 +1,166 @@
+"""The equity curve of a run, computed in arrays, a window of events at a time.
+
+Cash and holdings only change at a few events and prices at all of them, so the curve is worth more as one pass of
+numpy over a window than as a sum at every event. It is a chart and the basis of statistics, in floats; what the
+account is worth at the end is the ledger's integer.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from njord.domain.ids import InstrumentId
+from njord.domain.instrument import Grid, Instrument
+from njord.domain.money import UNITS
+from njord.ledger.portfolio import Portfolio
+from njord.market.feed import Window
+
+Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
+
+# At most this many points are kept; beyond it, every second one is dropped and the spacing doubled
+POINTS_MAX = 4_000_000
+
+
+class _Series:
+    """A step function: its value before the window, and its changes within it."""
+
+    __slots__ = ("last", "times_ns", "values")
+
+    def __init__(self, last: float) -> None:
+        self.last = last
+        self.times_ns: list[int] = []
+        self.values: list[float] = []
+
+    def change(self, time_ns: int, value: float) -> None:
+        self.times_ns.append(time_ns)
+        self.values.append(value)
+
+    def at(self, times_ns: Array) -> Floats | float:
+        """Return the value at each time and forget the changes."""
+        if not self.times_ns:
+            return self.last
+        where = np.searchsorted(self.times_ns, times_ns, side="right")
+        found: Floats = np.concatenate([[self.last], self.values])[where]
+        self.last = self.values[-1]
+        self.times_ns.clear()
+        self.values.clear()
+        return found
+
+
+class EquityCurve:
+    """Net asset value over time, in the account's currency: one point per moment, or per ``spacing_ns`` where given."""
+
+    def __init__(
+        self, portfolio: Portfolio, instruments: dict[InstrumentId, Instrument], feeds: list[InstrumentId],
+        spacing_ns: int | None,
+    ) -> None:  # fmt: skip
+        self._portfolio = portfolio
+        self._instruments = instruments
+        self._feeds = feeds
+        self._spacing_ns = spacing_ns
+        self._times: list[Array] = []
+        self._values: list[Floats] = []
+        self._points = 0
+        self._cash = {portfolio.currency: _Series(0.0)}
+        self._lots = {name: _Series(0.0) for name in instruments}
+        self._costs = {name: _Series(0.0) for name, i in instruments.items() if not i.paid_in_full}
+        self._prices = dict.fromkeys(instruments, np.nan)
+        # What one lot is worth at a price of 1 (or, inverse, at 1 / price)
+        self._worth = {name: _lot_worth(instrument) for name, instrument in instruments.items()}
+
+    def changed(self, time_ns: int) -> None:
+        """Take note that cash or holdings changed because of an event at ``time_ns``."""
+        portfolio = self._portfolio
+        for asset, amount in portfolio.cash.items():
+            series = self._cash.setdefault(asset, _Series(0.0))
+            series.change(time_ns, amount / UNITS)
+        for name, series in self._lots.items():
+            series.change(time_ns, portfolio.lots[name])
+        if self._costs:
+            costs = dict.fromkeys(self._costs, 0)
+            for holding in portfolio.holdings.values():
+                if holding.instrument_id in costs:
+                    costs[holding.instrument_id] += holding.cost_units
+            for name, cost in costs.items():
+                self._costs[name].change(time_ns, cost / UNITS)
+
+    def add(self, window: Window) -> None:
+        """Value the account at the moments of a window, all of whose events have been dealt with."""
+        times_ns = self._moments(window.times_ns)
+        prices = {name: self._price_at(name, window, times_ns) for name in self._instruments}
+        equity = np.zeros(len(times_ns))
+        for asset, series in self._cash.items():
+            equity += np.nan_to_num(series.at(times_ns) * self._rate(asset, prices))
+        for name, instrument in self._instruments.items():
+            lots, price = self._lots[name].at(times_ns), prices[name]
+            if instrument.inverse:
+                with np.errstate(divide="ignore"):
+                    worth = -lots * self._worth[name] / price
+            else:
+                worth = lots * self._worth[name] * price
+            if name in self._costs:
+                worth = worth - self._costs[name].at(times_ns)
+            equity += np.nan_to_num(worth * self._rate(instrument.settlement, prices))
+        self._times.append(times_ns)
+        self._values.append(equity)
+        self._points += len(times_ns)
+        if self._points > POINTS_MAX:
+            self._thin()
+
+    def result(self) -> tuple[Array, Floats]:
+        """Return times (int64 ns) and values."""
+        if not self._times:
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
+        times_ns, values = np.concatenate(self._times), np.concatenate(self._values)
+        if self._spacing_ns is not None and len(times_ns):
+            # A bucket that two windows share has its last point only
+            bucket = times_ns // self._spacing_ns
+            last = np.append(bucket[1:] != bucket[:-1], True)
+            return times_ns[last], values[last]
+        return times_ns, values
+
+    def _moments(self, times_ns: Array) -> Array:
+        keys = times_ns if self._spacing_ns is None else times_ns // self._spacing_ns
+        if len(keys) < 2:
+            return times_ns
+        moments: Array = times_ns[np.append(keys[1:] != keys[:-1], True)]
+        return moments
+
+    def _price_at(self, name: InstrumentId, window: Window, times_ns: Array) -> Floats:
+        if window.codes is None:
+            own_times, own_marks = window.times_ns, window.marks
+            if self._feeds[0] != name:
+                own_marks = own_marks[:0]
+                own_times = own_times[:0]
+        else:
+            codes = [code for code, feed in enumerate(self._feeds) if feed == name]
+            own = np.isin(window.codes, codes)
+            own_times, own_marks = window.times_ns[own], window.marks[own]
+        known = ~np.isnan(own_marks)
+        if not known.all():
+            own_times, own_marks = own_times[known], own_marks[known]
+        where = np.searchsorted(own_times, times_ns, side="right")
+        prices: Floats = np.concatenate([[self._prices[name]], own_marks])[where]
+        if len(own_marks):
+            self._prices[name] = float(own_marks[-1])
+        return prices
+
+    def _rate(self, asset: str, prices: dict[InstrumentId, Floats]) -> Any:
+        rate: Any = 1.0
+        for pair, backwards in self._portfolio.converter.path(asset):
+            rate = rate / prices[pair] if backwards else rate * prices[pair]
+        return rate
+
+    def _thin(self) -> None:
+        times_ns, values = np.concatenate(self._times), np.concatenate(self._values)
+        self._times, self._values = [times_ns[1::2]], [values[1::2]]
+        self._points = len(self._times[0])
+
+
+def _lot_worth(instrument: Instrument) -> float:
+    grid = Grid.of(instrument)
+    if grid.inverse:
+        return grid.value_numerator / grid.value_denominator * grid.price_numerator / grid.price_denominator / UNITS
+    return grid.value_numerator / grid.value_denominator * grid.price_denominator / grid.price_numerator / UNITS

@@ -1,0 +1,1 @@
+"""How we do it: what has become of each of our orders."""

@@ -1,0 +1,175 @@
+"""Our orders, as far as we know them: one state machine each, and what all of them together could still do.
+
+Invariants:
+1. an order only ever moves along TRANSITIONS, and never leaves a terminal status;
+2. working lots of an instrument and side are the unfilled lots of its orders that are not terminal, from the moment
+   of submission, so that exposure in flight is counted;
+3. a client order id names one order for ever; a fill id is applied once.
+"""
+
+from collections.abc import Iterable
+
+from njord.domain.event import (
+    CancelRejected,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderRejected,
+    OrderReplaced,
+    Report,
+)
+from njord.domain.fill import Fill
+from njord.domain.ids import ClientOrderId, FillId, InstrumentId
+from njord.domain.instrument import Grid
+from njord.domain.order import TERMINAL, TRANSITIONS, IllegalTransition, NewOrder, OrderStatus, Side
+
+
+class Tracked:
+    """One of our orders and what has become of it."""
+
+    __slots__ = ("filled_lots", "grid", "limit_ticks", "order", "quantity_lots", "status")
+
+    def __init__(self, order: NewOrder, grid: Grid) -> None:
+        self.order = order
+        self.grid = grid
+        self.status = OrderStatus.INITIALISED
+        self.quantity_lots = order.quantity_lots
+        self.filled_lots = 0
+        self.limit_ticks = order.limit_ticks
+
+    @property
+    def client_order_id(self) -> ClientOrderId:
+        return self.order.client_order_id
+
+    @property
+    def instrument_id(self) -> InstrumentId:
+        return self.order.instrument_id
+
+    @property
+    def side(self) -> Side:
+        return self.order.side
+
+    @property
+    def leaves_lots(self) -> int:
+        return self.quantity_lots - self.filled_lots
+
+    @property
+    def limit(self) -> float | None:
+        return None if self.limit_ticks is None else self.grid.price(self.limit_ticks)
+
+    @property
+    def quantity(self) -> float:
+        return self.grid.quantity(self.quantity_lots)
+
+    @property
+    def filled(self) -> float:
+        return self.grid.quantity(self.filled_lots)
+
+    def become(self, status: OrderStatus) -> None:
+        """Move to ``status``. Raises IllegalTransition naming both."""
+        if status not in TRANSITIONS[self.status]:
+            raise IllegalTransition(f"order {self.client_order_id}: {self.status} cannot become {status}")
+        self.status = status
+
+
+class Orders:
+    """All orders of one account."""
+
+    def __init__(self) -> None:
+        self.open: dict[ClientOrderId, Tracked] = {}
+        self.done: dict[ClientOrderId, OrderStatus] = {}
+        self._fill_ids: set[FillId] = set()
+        self._working: dict[tuple[InstrumentId, Side], int] = {}
+
+    def known(self, client_order_id: ClientOrderId) -> bool:
+        """Return whether this id ever named an order."""
+        return client_order_id in self.open or client_order_id in self.done
+
+    def working_lots(self, instrument_id: InstrumentId, side: Side) -> int:
+        """Return what orders of this side could still fill."""
+        return self._working.get((instrument_id, side), 0)
+
+    def submit(self, order: NewOrder, grid: Grid) -> Tracked:
+        """Take an approved order on record as on its way, and reserve what it could fill."""
+        assert not self.known(order.client_order_id), order
+        tracked = Tracked(order, grid)
+        tracked.become(OrderStatus.SUBMITTED)
+        self.open[order.client_order_id] = tracked
+        self._reserve(tracked, tracked.quantity_lots)
+        return tracked
+
+    def apply(self, report: Report) -> Tracked | None:
+        """Apply what a venue said. Return the order it changed; None where it is repeated, late, or changes nothing.
+
+        Raises IllegalTransition for what cannot be true, such as a fill beyond the order's quantity.
+        """
+        tracked = self.open.get(report.client_order_id)
+        if tracked is None:
+            if report.client_order_id not in self.done:
+                raise IllegalTransition(f"order {report.client_order_id}: a report of an order that was never sent")
+            if isinstance(report, Fill) and report.fill_id not in self._fill_ids:
+                raise IllegalTransition(
+                    f"order {report.client_order_id}: fill {report.fill_id} after the order was done"
+                )
+            return None
+        kind = type(report)
+        if kind is Fill:
+            assert isinstance(report, Fill)
+            return self._fill(tracked, report)
+        if kind is OrderAccepted:
+            # A fill can overtake the acknowledgement; then there is nothing left to learn from it
+            if tracked.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
+                tracked.become(OrderStatus.ACCEPTED)
+                return tracked
+            return None
+        if kind is OrderReplaced:
+            assert isinstance(report, OrderReplaced)
+            self._reserve(tracked, report.quantity_lots - tracked.quantity_lots)
+            tracked.quantity_lots = report.quantity_lots
+            tracked.limit_ticks = report.limit_ticks
+            return tracked
+        if kind is CancelRejected:
+            return tracked
+        self._finish(tracked, _ENDS[kind])
+        return tracked
+
+    def open_of(self, instrument_id: InstrumentId | None, ids: Iterable[ClientOrderId]) -> list[Tracked]:
+        """Return those of ``ids`` that are open, of one instrument or of all."""
+        found = (self.open[order_id] for order_id in ids if order_id in self.open)
+        return [tracked for tracked in found if instrument_id is None or tracked.instrument_id == instrument_id]
+
+    def _fill(self, tracked: Tracked, fill: Fill) -> Tracked | None:
+        if fill.fill_id in self._fill_ids:
+            return None
+        if fill.quantity_lots > tracked.leaves_lots:
+            raise IllegalTransition(
+                f"order {tracked.client_order_id}: filled {fill.quantity_lots} lots, had {tracked.leaves_lots} left"
+            )
+        self._fill_ids.add(fill.fill_id)
+        tracked.filled_lots += fill.quantity_lots
+        self._reserve(tracked, -fill.quantity_lots)
+        if tracked.filled_lots == tracked.quantity_lots:
+            self._finish(tracked, OrderStatus.FILLED)
+        else:
+            tracked.become(OrderStatus.PARTIALLY_FILLED)
+        return tracked
+
+    def _finish(self, tracked: Tracked, status: OrderStatus) -> None:
+        tracked.become(status)
+        assert status in TERMINAL
+        self._reserve(tracked, -tracked.leaves_lots)
+        self.done[tracked.client_order_id] = status
+        del self.open[tracked.client_order_id]
+
+    def _reserve(self, tracked: Tracked, lots: int) -> None:
+        key = (tracked.order.instrument_id, tracked.order.side)
+        working = self._working.get(key, 0) + lots
+        assert working >= 0, tracked.client_order_id
+        self._working[key] = working
+
+
+_ENDS: dict[type, OrderStatus] = {
+    OrderRejected: OrderStatus.REJECTED,
+    OrderCancelled: OrderStatus.CANCELLED,
+    OrderExpired: OrderStatus.EXPIRED,
+}

@@ -1,0 +1,1 @@
+"""What happened to our money: balanced entries, FIFO lots, the portfolio computed from them, and the journal."""

@@ -1,0 +1,202 @@
+"""The portfolio: cash, holdings and gains, computed from fills and payments and nothing else.
+
+Each change returns the balanced entry that records it. Invariants:
+1. every entry sums to zero for each asset;
+2. cash of each asset is the sum of all its cash postings;
+3. gains realised and unrealised, less fees, plus funding and dividends, are the change in net asset value less what
+   was paid in: exactly, in integers.
+
+Accounts: ``capital`` (paid in), ``cash``, ``position`` (holdings at cost), ``settlement`` (the notional of margined
+contracts, which nobody pays), ``realised``, ``fees``, ``funding``, ``dividends``, ``market`` (the other side of lots).
+"""
+
+from njord.domain.command import Entry, Posting
+from njord.domain.fill import Fill
+from njord.domain.ids import EntryId, InstrumentId, StrategyId
+from njord.domain.instrument import Grid, Instrument
+from njord.domain.market import Dividend, Funding, Split
+from njord.ledger.currency import Converter
+from njord.ledger.lots import ClosedLot, Holding
+
+PICO = 10**12
+
+
+class Unbalanced(AssertionError):
+    """An entry does not sum to zero: our code is wrong, and nothing may go on."""
+
+
+class Portfolio:
+    """What one account holds, by strategy and instrument, and the money it has."""
+
+    def __init__(self, currency: str, instruments: list[Instrument]) -> None:
+        self.currency = currency
+        self.converter = Converter(currency, instruments)
+        self._instruments = {instrument.instrument_id: instrument for instrument in instruments}
+        self._grids = {instrument.instrument_id: Grid.of(instrument) for instrument in instruments}
+        self.cash: dict[str, int] = {currency: 0}
+        self.fees: dict[str, int] = {}
+        self.realised: dict[str, int] = {}
+        self.funding: dict[str, int] = {}
+        self.dividends: dict[str, int] = {}
+        self.capital: dict[str, int] = {}
+        self.lots: dict[InstrumentId, int] = {instrument.instrument_id: 0 for instrument in instruments}
+        self.holdings: dict[tuple[StrategyId, InstrumentId], Holding] = {}
+
+    def deposit(self, amount_units: int, asset: str, time_ns: int) -> Entry:
+        """Pay in, or with a negative amount out."""
+        self.capital[asset] = self.capital.get(asset, 0) + amount_units
+        self._pay(asset, amount_units)
+        return _entry(
+            EntryId(f"deposit:{asset}:{time_ns}"), "deposit", time_ns,
+            [Posting("capital", asset, -amount_units), Posting("cash", asset, amount_units)],
+        )  # fmt: skip
+
+    def fill(self, fill: Fill, strategy_id: StrategyId) -> tuple[Entry, list[ClosedLot]]:
+        """Apply a fill. Return its entry and the round trips it ended. The caller applies each fill once."""
+        instrument = self._instruments[fill.instrument_id]
+        grid = self._grids[fill.instrument_id]
+        holding = self.holding(strategy_id, fill.instrument_id)
+        cost_before = holding.cost_units
+        closed = holding.apply(fill, grid)
+        lots = fill.quantity_lots if fill.side.value == "buy" else -fill.quantity_lots
+        self.lots[fill.instrument_id] += lots
+
+        asset = instrument.settlement
+        gain = 0
+        for trip in closed:
+            gain += trip.exit_units - trip.entry_units
+        cost = holding.cost_units - cost_before
+        notional = cost - gain  # What the fill itself was worth, positive for a buy
+        postings = [
+            Posting("position", fill.instrument_id, lots),
+            Posting("market", fill.instrument_id, -lots),
+            Posting("position", asset, cost),
+        ]
+        if gain or closed:
+            self.realised[asset] = self.realised.get(asset, 0) + gain
+            postings.append(Posting("realised", asset, -gain))
+        if instrument.paid_in_full:
+            self._pay(asset, -notional)
+            postings.append(Posting("cash", asset, -notional))
+        else:
+            self._pay(asset, gain)
+            postings.append(Posting("settlement", asset, -notional - gain))
+            postings.append(Posting("cash", asset, gain))
+        if fill.fee_units:
+            self.fees[fill.fee_asset] = self.fees.get(fill.fee_asset, 0) + fill.fee_units
+            self._pay(fill.fee_asset, -fill.fee_units)
+            postings.append(Posting("fees", fill.fee_asset, fill.fee_units))
+            postings.append(Posting("cash", fill.fee_asset, -fill.fee_units))
+        return _entry(EntryId(f"fill:{fill.fill_id}"), fill.fill_id, fill.local_time_ns, postings), closed
+
+    def fund(self, funding: Funding, mark_ticks: int) -> Entry | None:
+        """Pay or receive funding on what is held; None when nothing is. Rounded against us, by less than a unit."""
+        lots = self.lots[funding.instrument_id]
+        if not lots:
+            return None
+        instrument = self._instruments[funding.instrument_id]
+        value = self._grids[funding.instrument_id].value_units(mark_ticks, lots)
+        notional = -value if instrument.inverse else value
+        paid = (-notional * funding.rate_pico) // PICO
+        return self._income("funding", self.funding, instrument, funding.venue_time_ns, funding.local_time_ns, paid)
+
+    def dividend(self, dividend: Dividend) -> Entry | None:
+        """Receive a dividend on what is held, or pay it on what is short; None when nothing is."""
+        lots = self.lots[dividend.instrument_id]
+        if not lots:
+            return None
+        grid = self._grids[dividend.instrument_id]
+        paid = dividend.amount_units * lots * grid.lot_numerator // grid.lot_denominator
+        instrument = self._instruments[dividend.instrument_id]
+        return self._income(
+            "dividends", self.dividends, instrument, dividend.venue_time_ns, dividend.local_time_ns, paid
+        )
+
+    def split(self, split: Split, last_ticks: int | None) -> Entry | None:
+        """Turn old shares into new ones. A fraction of a lot is paid out at ``last_ticks``, the old price."""
+        instrument_id = split.instrument_id
+        before = self.lots[instrument_id]
+        instrument = self._instruments[instrument_id]
+        asset = instrument.settlement
+        paid = cost = 0
+        for holding in self.holdings.values():
+            if holding.instrument_id != instrument_id or not holding.lots:
+                continue
+            cost_before = holding.cost_units
+            fraction = holding.split(split.numerator, split.denominator)
+            cost += holding.cost_units - cost_before
+            if fraction and last_ticks is not None:
+                # fraction / denominator new lots are fraction / numerator old ones, at the old price
+                paid += self._grids[instrument_id].value_units(last_ticks, fraction) // split.numerator
+        after = sum(h.lots for h in self.holdings.values() if h.instrument_id == instrument_id)
+        if not before:
+            return None
+        self.lots[instrument_id] = after
+        gain = paid + cost
+        self._pay(asset, paid)
+        self.realised[asset] = self.realised.get(asset, 0) + gain
+        return _entry(
+            EntryId(f"split:{instrument_id}:{split.venue_time_ns}"), "split", split.local_time_ns,
+            [
+                Posting("position", instrument_id, after - before), Posting("market", instrument_id, before - after),
+                Posting("position", asset, cost), Posting("cash", asset, paid), Posting("realised", asset, -gain),
+            ],
+        )  # fmt: skip
+
+    def holding(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> Holding:
+        """Return what a strategy holds of an instrument, flat if it never traded it."""
+        key = (strategy_id, instrument_id)
+        found = self.holdings.get(key)
+        if found is None:
+            found = self.holdings[key] = Holding(strategy_id, instrument_id)
+        return found
+
+    def unrealised(self, last_ticks: dict[InstrumentId, int]) -> dict[str, int]:
+        """Return by asset what open holdings have gained since they were bought."""
+        gains: dict[str, int] = {}
+        for holding in self.holdings.values():
+            if holding.lots:
+                asset = self._instruments[holding.instrument_id].settlement
+                value = self._grids[holding.instrument_id].value_units(last_ticks[holding.instrument_id], holding.lots)
+                gains[asset] = gains.get(asset, 0) + value - holding.cost_units
+        return gains
+
+    def value(self, instrument_id: InstrumentId, last_ticks: int, lots: int) -> int:
+        """Return the worth of ``lots`` of an instrument, in units of its settlement asset."""
+        return self._grids[instrument_id].value_units(last_ticks, lots)
+
+    def equity(self, last_ticks: dict[InstrumentId, int]) -> int:
+        """Return net asset value in units of the account's currency: cash, and holdings at the last price."""
+        worth = dict(self.cash)
+        for holding in self.holdings.values():
+            if holding.lots:
+                instrument = self._instruments[holding.instrument_id]
+                grid = self._grids[holding.instrument_id]
+                value = grid.value_units(last_ticks[holding.instrument_id], holding.lots)
+                if not instrument.paid_in_full:
+                    value -= holding.cost_units
+                worth[instrument.settlement] = worth.get(instrument.settlement, 0) + value
+        return sum(self.converter.convert(amount, asset, last_ticks) for asset, amount in worth.items())
+
+    def _income(
+        self, account: str, totals: dict[str, int], instrument: Instrument, venue_ns: int, local_ns: int, paid: int
+    ) -> Entry:
+        asset = instrument.settlement
+        totals[asset] = totals.get(asset, 0) + paid
+        self._pay(asset, paid)
+        return _entry(
+            EntryId(f"{account}:{instrument.instrument_id}:{venue_ns}"), account, local_ns,
+            [Posting(account, asset, -paid), Posting("cash", asset, paid)],
+        )  # fmt: skip
+
+    def _pay(self, asset: str, amount_units: int) -> None:
+        self.cash[asset] = self.cash.get(asset, 0) + amount_units
+
+
+def _entry(entry_id: EntryId, cause: str, time_ns: int, postings: list[Posting]) -> Entry:
+    totals: dict[str, int] = {}
+    for posting in postings:
+        totals[posting.asset] = totals.get(posting.asset, 0) + posting.amount
+    if any(totals.values()):
+        raise Unbalanced(f"{entry_id}: {totals}")
+    return Entry(entry_id, cause, time_ns, tuple(postings))

@@ -1,0 +1,1 @@
+"""What we may do: pre-trade checks against a profile, and how large a position may be."""

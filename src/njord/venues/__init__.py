@@ -1,0 +1,1 @@
+"""One folder per venue. They do not know each other."""
