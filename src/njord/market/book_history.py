@@ -20,8 +20,7 @@ def updates(instrument_id: InstrumentId, chunks: Iterable[Columns]) -> Iterator[
         known_ns = 0
         for _, local_time_ns, _, _, side, ticks, lots in group:
             known_ns = local_time_ns
-            if ticks or lots:  # A row of zeros stands for an update without levels
-                (bids if side > 0 else asks).append((ticks, lots))
+            (bids if side > 0 else asks).append((ticks, lots))
         yield BookUpdate(instrument_id, venue_time_ns, known_ns, sequence, bool(snapshot), tuple(bids), tuple(asks))
 
 

@@ -79,6 +79,8 @@ KEYS: dict[Kind, tuple[str, ...]] = {
 REPEATABLE = frozenset({Kind.QUOTES, Kind.TRADES, Kind.BOOK})
 SPLIT_DAILY = REPEATABLE
 WITH_INTERVAL = frozenset({Kind.BARS, Kind.QUOTE_BARS})
+# Their rows do not depend on the grid: an instrument that has only these can still be given its tick
+PRICELESS = frozenset({Kind.FUNDING, Kind.ACTIONS, Kind.STATUS})
 
 
 def time_column(kind: Kind) -> str:
@@ -112,11 +114,15 @@ def check_metadata(found: Mapping[bytes, bytes] | None, dataset_id: DatasetId, i
 
 
 def _metadata(dataset_id: DatasetId, instrument: Instrument) -> dict[str, str]:
-    return {
+    said = {
         "njord.schema": str(SCHEMA_VERSION),
         "njord.instrument_id": dataset_id.instrument_id,
         "njord.kind": dataset_id.kind.value,
         "njord.interval_ns": str(dataset_id.interval_ns or 0),
+    }
+    if dataset_id.kind in PRICELESS:
+        return said
+    return said | {
         # Normalised: 0.10 and 0.1 are the same grid
         "njord.price_tick": f"{instrument.price_tick.normalize():f}",
         "njord.quantity_lot": f"{instrument.quantity_lot.normalize():f}",

@@ -16,6 +16,7 @@ from njord.domain.market import Kind
 from njord.market.catalog.parquet import FileRange, read_groups, sync_folder
 from njord.market.catalog.schema import (
     COLUMNS,
+    PRICELESS,
     SCHEMA_VERSION,
     Array,
     CatalogError,
@@ -57,7 +58,7 @@ class Catalog:
             if known == instrument:
                 return
             same_grid = (known.price_tick, known.quantity_lot) == (instrument.price_tick, instrument.quantity_lot)
-            if not same_grid and any(path.parent.glob("*/*.parquet")):
+            if not same_grid and not self._is_gridless(path.parent):
                 raise CatalogError(
                     f"{instrument.instrument_id}: has data with tick {known.price_tick} and lot {known.quantity_lot},"
                     f" cannot become tick {instrument.price_tick} and lot {instrument.quantity_lot}"
@@ -82,6 +83,11 @@ class Catalog:
             return msgspec.json.decode(text, type=Instrument)
         except msgspec.MsgspecError as error:
             raise CatalogError(f"{path}: not an instrument definition ({error})") from None
+
+    def is_priceless(self, instrument_id: InstrumentId) -> bool:
+        """Whether there is data of an instrument, but none that depends on its grid, such as funding alone."""
+        home = self._home(instrument_id)
+        return any(home.glob("*/*.parquet")) and self._is_gridless(home)
 
     def instruments(self) -> list[Instrument]:
         """Return all instruments, by id."""
@@ -147,11 +153,14 @@ class Catalog:
             writer.write({name: array[order] for name, array in rows.items()})
         return writer.rows_written
 
-    def writer(self, dataset_id: DatasetId, *, replace: bool = False) -> Writer:
-        """Return a writer for rows in time order, in chunks. Nothing is visible until it commits."""
+    def writer(self, dataset_id: DatasetId, *, replace: bool = False, instrument: Instrument | None = None) -> Writer:
+        """Return a writer for rows in time order, in chunks. Nothing is visible until it commits.
+
+        ``instrument`` is for one that the catalog does not know yet; define it before the writer commits.
+        """
         check_id(dataset_id)
-        instrument = self.instrument(dataset_id.instrument_id)
-        return Writer(self.root, self._folder(dataset_id), dataset_id, instrument, replace=replace)
+        known = instrument or self.instrument(dataset_id.instrument_id)
+        return Writer(self.root, self._folder(dataset_id), dataset_id, known, replace=replace)
 
     def content_hash(self, dataset_id: DatasetId, start_ns: int | None = None, end_ns: int | None = None) -> str:
         """Return SHA-256 of the rows in a range: the same rows give the same hash, however they are stored."""
@@ -196,6 +205,9 @@ class Catalog:
 
     def _definitions(self) -> list[Path]:
         return sorted(self.root.glob("*/*/instrument.json"))
+
+    def _is_gridless(self, home: Path) -> bool:
+        return all(path.parent.name in PRICELESS for path in home.glob("*/*.parquet"))
 
     def _unknown(self, wanted: InstrumentId) -> str:
         names = [instrument.instrument_id for instrument in self.instruments()]
