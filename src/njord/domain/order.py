@@ -13,6 +13,8 @@ class Side(enum.StrEnum):
     BUY = "buy"
     SELL = "sell"
 
+    __hash__ = str.__hash__  # Enum's own is a Python function, and orders are looked up by side all day
+
     @property
     def sign(self) -> int:
         return 1 if self is Side.BUY else -1
@@ -53,6 +55,8 @@ class OrderStatus(enum.StrEnum):
     CANCELLED = "cancelled"
     REJECTED = "rejected"  # by the venue
     EXPIRED = "expired"
+
+    __hash__ = str.__hash__  # As for Side
 
 
 _S = OrderStatus

@@ -15,13 +15,13 @@ from njord.domain.ids import InstrumentId, StrategyId
 from njord.domain.instrument import Grid, Instrument, InstrumentKind
 from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Kind, Quote, QuoteBar, Split, Trade, TradingStatus
 from njord.domain.money import units
-from njord.engine import step as engine
 from njord.engine.backtest import Backtest
 from njord.engine.config import ConfigError, DataSpec, RunConfig, StrategySpec
 from njord.engine.desk import StrategyDesk
 from njord.engine.equity import EquityCurve
 from njord.engine.loading import built_in, from_file
 from njord.engine.state import Slot, State
+from njord.engine.tell import listen
 from njord.ledger.journal import Journal
 from njord.ledger.portfolio import Portfolio
 from njord.market.book import Book
@@ -124,7 +124,7 @@ def assemble(
     backtest = Backtest(state, venues, latencies, book, curve)
     deposit = portfolio.deposit(units(config.account.cash), currency, 0)
     book.append(0, 0, "start", [deposit])
-    curve.changed(0)
+    curve.changed(0, deposit)
 
     made = given if given is not None else [_strategy(spec, here) for spec in config.strategies]
     strategies: dict[StrategyId, Strategy] = {}
@@ -221,6 +221,7 @@ def _share_books(
         if book is not None:
             state.books[name] = book if shared else Book(name)
     state.books_shared = shared
+    state.quoted.update(name for name, venue in venues.items() if venue.fidelity.get(name) in (Kind.BOOK, Kind.QUOTES))
 
 
 def _strategy(spec: StrategySpec, here: Path | None) -> tuple[str, Strategy]:
@@ -262,7 +263,7 @@ def _connect(
     kinds = {kind: name for kind, name in _CALLBACKS.items() if overrides(strategy, name)}
     if everything:
         kinds = {kind: kinds.get(kind, "on_event") for kind in (*_CALLBACKS, *_OTHERS)}
-    engine.listen(state, slot, kinds)
+    listen(state, slot, kinds)
     for news, callback in _PRIVATE.items():
         if overrides(strategy, callback):
             slot.callbacks[news] = getattr(strategy, callback)

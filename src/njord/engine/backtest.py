@@ -90,7 +90,8 @@ class Backtest:
             self._reactions = 0
             matcher = matching[event.__class__].get(event.instrument_id)
             if matcher is not None:
-                matcher.on_event(event)
+                if matcher.orders or event.__class__ is not Bar:
+                    matcher.on_event(event)
                 if matcher.blotter.reports:
                     self._deliver(matcher.blotter.drain())
                     if pending and pending[0][0] <= time_ns:
@@ -159,8 +160,8 @@ class Backtest:
         kind = command.__class__
         if kind is NewOrder or kind is CancelOrder or kind is ReplaceOrder:
             self._send(command)  # type: ignore[arg-type]
-        elif kind is Entry:
-            self.curve.changed(self._market_ns)
+        elif isinstance(command, Entry):
+            self.curve.changed(self._market_ns, command)
         elif isinstance(command, SetTimer):
             time_ns = max(command.time_ns, self.state.time_ns)
             timer = TimerFired(command.strategy_id, command.name, command.time_ns, time_ns)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from njord.domain.command import Entry
 from njord.domain.ids import InstrumentId
 from njord.domain.instrument import Grid, Instrument
 from njord.domain.money import UNITS
@@ -70,21 +71,22 @@ class EquityCurve:
         # What one lot is worth at a price of 1 (or, inverse, at 1 / price)
         self._worth = {name: _lot_worth(instrument) for name, instrument in instruments.items()}
 
-    def changed(self, time_ns: int) -> None:
-        """Take note that cash or holdings changed because of an event at ``time_ns``."""
+    def changed(self, time_ns: int, entry: Entry) -> None:
+        """Take note of the cash and holdings that an entry changed because of an event at ``time_ns``."""
         portfolio = self._portfolio
-        for asset, amount in portfolio.cash.items():
-            series = self._cash.setdefault(asset, _Series(0.0))
-            series.change(time_ns, amount / UNITS)
-        for name, series in self._lots.items():
-            series.change(time_ns, portfolio.lots[name])
-        if self._costs:
-            costs = dict.fromkeys(self._costs, 0)
-            for holding in portfolio.holdings.values():
-                if holding.instrument_id in costs:
-                    costs[holding.instrument_id] += holding.cost_units
-            for name, cost in costs.items():
-                self._costs[name].change(time_ns, cost / UNITS)
+        for posting in entry.postings:
+            if posting.account == "cash":
+                series = self._cash.get(posting.asset)
+                if series is None:
+                    series = self._cash[posting.asset] = _Series(0.0)
+                series.change(time_ns, portfolio.cash[posting.asset] / UNITS)
+            elif posting.account == "market":
+                name = InstrumentId(posting.asset)
+                self._lots[name].change(time_ns, portfolio.lots[name])
+                if name in self._costs:
+                    holdings = portfolio.holdings.values()
+                    cost = sum(holding.cost_units for holding in holdings if holding.instrument_id == name)
+                    self._costs[name].change(time_ns, cost / UNITS)
 
     def add(self, window: Window) -> None:
         """Value the account at the moments of a window, all of whose events have been dealt with."""

@@ -8,6 +8,7 @@ from njord.domain.command import CancelOrder, Command, Refused, ReplaceOrder, Se
 from njord.domain.ids import ClientOrderId, InstrumentId, StrategyId
 from njord.domain.instrument import Grid, Instrument
 from njord.domain.limits import Exposure, RiskProfile
+from njord.domain.market import MarketEvent
 from njord.domain.money import ceil_div
 from njord.domain.order import NewOrder, OrderType, Side
 from njord.execution.oms import Orders
@@ -48,6 +49,8 @@ class State:
         self.grids = {name: Grid.of(instrument) for name, instrument in instruments.items()}
         self.last_price: dict[InstrumentId, float] = {}
         self.books: dict[InstrumentId, Book] = {}
+        self.quoted: set[InstrumentId] = set()  # Those with quotes or a book, whose mid is their price
+        self.halted_instruments: set[InstrumentId] = set()
         self.books_shared = False  # With the simulated venue, which then applies the updates
         self.orders = Orders()
         self.portfolio = portfolio
@@ -56,7 +59,9 @@ class State:
         self.taker_fee = taker_fee
         self.halted = False
         self.slots: dict[StrategyId, Slot] = {}
-        self.listeners: dict[type, dict[InstrumentId, tuple[Listener, ...]]] = {}
+        self.listeners: dict[type, dict[InstrumentId, tuple[Listener, ...]]] = {
+            kind: {} for kind in MarketEvent.__args__
+        }
         self.intents: list[Intent] = []
         self.commands: list[Command] = []
         self.closed: list[ClosedLot] = []
@@ -77,7 +82,7 @@ class State:
         price = self.last_price.get(name)
         last = None if price is None else self.grids[name].nearest_ticks(price)
         exposure = Exposure(
-            self.halted, len(orders.open), self.portfolio.lots[name], orders.working_lots(name, Side.BUY),
+            self.halted or name in self.halted_instruments, len(orders.open), self.portfolio.lots[name], orders.working_lots(name, Side.BUY),
             orders.working_lots(name, Side.SELL), last, 0, 0, 0, 0, 0, 0,
         )  # fmt: skip
         if self.limits.checks_money and last is not None:

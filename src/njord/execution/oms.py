@@ -79,7 +79,8 @@ class Orders:
         self.open: dict[ClientOrderId, Tracked] = {}
         self.done: dict[ClientOrderId, OrderStatus] = {}
         self._fill_ids: set[FillId] = set()
-        self._working: dict[tuple[InstrumentId, Side], int] = {}
+        self._buys: dict[InstrumentId, int] = {}  # Lots still working, by instrument
+        self._sells: dict[InstrumentId, int] = {}
 
     def known(self, client_order_id: ClientOrderId) -> bool:
         """Return whether this id ever named an order."""
@@ -87,35 +88,55 @@ class Orders:
 
     def working_lots(self, instrument_id: InstrumentId, side: Side) -> int:
         """Return what orders of this side could still fill."""
-        return self._working.get((instrument_id, side), 0)
+        return (self._buys if side is Side.BUY else self._sells).get(instrument_id, 0)
 
     def submit(self, order: NewOrder, grid: Grid) -> Tracked:
         """Take an approved order on record as on its way, and reserve what it could fill."""
-        assert not self.known(order.client_order_id), order
-        tracked = Tracked(order, grid)
+        order_id = order.client_order_id
+        assert order_id not in self.open, order
+        assert order_id not in self.done, order
+        tracked = self.open[order_id] = Tracked(order, grid)
         tracked.become(OrderStatus.SUBMITTED)
-        self.open[order.client_order_id] = tracked
-        self._reserve(tracked, tracked.quantity_lots)
+        self._reserve(tracked, order.quantity_lots)
+        return tracked
+
+    def fill(self, fill: Fill) -> Tracked | None:
+        """Apply a fill. Return the order it filled; None where this fill was applied before.
+
+        Raises IllegalTransition for what cannot be true, such as a fill beyond the order's quantity.
+        """
+        if fill.fill_id in self._fill_ids:
+            return None
+        order_id = fill.client_order_id
+        tracked = self.open.get(order_id)
+        if tracked is None:
+            raise IllegalTransition(f"order {order_id}: filled by {fill.fill_id}, but it {self._absent(order_id)}")
+        lots = fill.quantity_lots
+        filled_lots = tracked.filled_lots + lots
+        if filled_lots > tracked.quantity_lots:
+            raise IllegalTransition(f"order {order_id}: filled {lots} lots, had {tracked.leaves_lots} left")
+        self._fill_ids.add(fill.fill_id)
+        tracked.filled_lots = filled_lots
+        self._reserve(tracked, -lots)
+        if filled_lots == tracked.quantity_lots:
+            self._finish(tracked, OrderStatus.FILLED)
+        else:
+            tracked.become(OrderStatus.PARTIALLY_FILLED)
         return tracked
 
     def apply(self, report: Report) -> Tracked | None:
         """Apply what a venue said. Return the order it changed; None where it is repeated, late, or changes nothing.
 
-        Raises IllegalTransition for what cannot be true, such as a fill beyond the order's quantity.
+        Raises IllegalTransition for what cannot be true.
         """
+        if isinstance(report, Fill):
+            return self.fill(report)
         tracked = self.open.get(report.client_order_id)
         if tracked is None:
             if report.client_order_id not in self.done:
                 raise IllegalTransition(f"order {report.client_order_id}: a report of an order that was never sent")
-            if isinstance(report, Fill) and report.fill_id not in self._fill_ids:
-                raise IllegalTransition(
-                    f"order {report.client_order_id}: fill {report.fill_id} after the order was done"
-                )
             return None
         kind = type(report)
-        if kind is Fill:
-            assert isinstance(report, Fill)
-            return self._fill(tracked, report)
         if kind is OrderAccepted:
             # A fill can overtake the acknowledgement; then there is nothing left to learn from it
             if tracked.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
@@ -135,37 +156,28 @@ class Orders:
 
     def open_of(self, instrument_id: InstrumentId | None, ids: Iterable[ClientOrderId]) -> list[Tracked]:
         """Return those of ``ids`` that are open, of one instrument or of all."""
-        found = (self.open[order_id] for order_id in ids if order_id in self.open)
-        return [tracked for tracked in found if instrument_id is None or tracked.instrument_id == instrument_id]
+        found = [self.open[order_id] for order_id in ids if order_id in self.open]
+        if instrument_id is None or not found:
+            return found
+        return [tracked for tracked in found if tracked.order.instrument_id == instrument_id]
 
-    def _fill(self, tracked: Tracked, fill: Fill) -> Tracked | None:
-        if fill.fill_id in self._fill_ids:
-            return None
-        if fill.quantity_lots > tracked.leaves_lots:
-            raise IllegalTransition(
-                f"order {tracked.client_order_id}: filled {fill.quantity_lots} lots, had {tracked.leaves_lots} left"
-            )
-        self._fill_ids.add(fill.fill_id)
-        tracked.filled_lots += fill.quantity_lots
-        self._reserve(tracked, -fill.quantity_lots)
-        if tracked.filled_lots == tracked.quantity_lots:
-            self._finish(tracked, OrderStatus.FILLED)
-        else:
-            tracked.become(OrderStatus.PARTIALLY_FILLED)
-        return tracked
+    def _absent(self, order_id: ClientOrderId) -> str:
+        return f"was {self.done[order_id]} already" if order_id in self.done else "was never sent"
 
     def _finish(self, tracked: Tracked, status: OrderStatus) -> None:
         tracked.become(status)
         assert status in TERMINAL
-        self._reserve(tracked, -tracked.leaves_lots)
+        if tracked.leaves_lots:
+            self._reserve(tracked, -tracked.leaves_lots)
         self.done[tracked.client_order_id] = status
         del self.open[tracked.client_order_id]
 
     def _reserve(self, tracked: Tracked, lots: int) -> None:
-        key = (tracked.order.instrument_id, tracked.order.side)
-        working = self._working.get(key, 0) + lots
-        assert working >= 0, tracked.client_order_id
-        self._working[key] = working
+        working = self._buys if tracked.order.side is Side.BUY else self._sells
+        instrument_id = tracked.order.instrument_id
+        left = working.get(instrument_id, 0) + lots
+        assert left >= 0, tracked.client_order_id
+        working[instrument_id] = left
 
 
 _ENDS: dict[type, OrderStatus] = {

@@ -1,4 +1,8 @@
-"""The journal: every command of a run, in order, each chained to the one before. Its last link is the run's digest."""
+"""The journal: every command of a run, in order, as lines of canonical JSON.
+
+The digest of a run is SHA-256 over these lines, each ended by a newline: what ``sha256sum`` says of the file. SHA-256
+takes its input block by block, each block's state going into the next, so it is a chain, and a prefix has its own.
+"""
 
 import hashlib
 import tempfile
@@ -12,7 +16,7 @@ from njord.domain.command import Command
 
 # Held in memory up to here, in a temporary file beyond, so a long run stays small
 MEMORY_BYTES_MAX = 8 * 1024 * 1024
-GENESIS = hashlib.sha256(b"njord journal 1").digest()
+PENDING_LINES_MAX = 1024
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -39,35 +43,41 @@ class Journal:
         self._file: IO[bytes] = (
             path.open("wb+") if path is not None else tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES_MAX)  # noqa: SIM115 - it lives as long as the journal
         )
-        self._link = GENESIS
+        self._hash = hashlib.sha256()
         self._pending: list[bytes] = []
-        self.records = 0
+        self._records = 0
 
     def append(self, sequence: int, time_ns: int, cause: str, commands: Sequence[Command]) -> None:
         """Record what one event caused, before anybody acts on it."""
         pending = self._pending
-        link = self._link
         for command in commands:
-            line = _encode((sequence, time_ns, cause, command))
-            link = hashlib.sha256(link + line).digest()
-            pending.append(line)
-        self._link = link
-        self.records += len(commands)
-        if len(pending) >= 1024:
-            self.flush()
+            pending.append(_encode((sequence, time_ns, cause, command)))
+        if len(pending) >= PENDING_LINES_MAX:
+            self._hand_over()
 
     def flush(self) -> None:
         """Hand what is pending to the file."""
-        if self._pending:
-            self._pending.append(b"")
-            self._file.write(b"\n".join(self._pending))
-            self._pending.clear()
+        self._hand_over()
         self._file.flush()
 
     @property
     def digest(self) -> str:
-        """The SHA-256 chain over the canonical commands so far, in hexadecimal."""
-        return self._link.hex()
+        """SHA-256 of the canonical commands so far, in hexadecimal."""
+        self._hand_over()
+        return self._hash.hexdigest()
+
+    @property
+    def records(self) -> int:
+        """How many commands are recorded."""
+        return self._records + len(self._pending)
+
+    def _hand_over(self) -> None:
+        if self._pending:
+            self._records += len(self._pending)
+            data = b"\n".join([*self._pending, b""])
+            self._pending.clear()
+            self._hash.update(data)
+            self._file.write(data)
 
     def lines(self) -> Iterator[bytes]:
         """Read the recorded lines back, from the first."""
@@ -94,9 +104,7 @@ def read(path: Path) -> Iterator[Record]:
                 raise Broken(f"{path} line {number}: {error}") from error
 
 
-def digest(lines: Iterator[bytes]) -> str:
-    """Return the digest of recorded lines, computed again from nothing but them."""
-    link = GENESIS
-    for line in lines:
-        link = hashlib.sha256(link + line).digest()
-    return link.hex()
+def digest(path: Path) -> str:
+    """Return the digest of a journal file, computed again from nothing but its bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

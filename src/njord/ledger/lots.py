@@ -13,6 +13,7 @@ import msgspec
 from njord.domain.fill import Fill
 from njord.domain.ids import FillId, InstrumentId, StrategyId
 from njord.domain.instrument import Grid
+from njord.domain.order import Side
 
 
 class Lot(msgspec.Struct):
@@ -65,7 +66,7 @@ class Holding:
 
     def apply(self, fill: Fill, grid: Grid) -> list[ClosedLot]:
         """Add the fill, closing lots of the other sign first, oldest first. Return the round trips it ended."""
-        left = fill.quantity_lots if fill.side.value == "buy" else -fill.quantity_lots
+        left = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
         fee_left = fill.fee_units
         closed: list[ClosedLot] = []
         while left and self._open and (self._open[0].lots > 0) != (left > 0):

@@ -15,6 +15,7 @@ from njord.domain.fill import Fill
 from njord.domain.ids import EntryId, InstrumentId, StrategyId
 from njord.domain.instrument import Grid, Instrument
 from njord.domain.market import Dividend, Funding, Split
+from njord.domain.order import Side
 from njord.ledger.currency import Converter
 from njord.ledger.lots import ClosedLot, Holding
 
@@ -58,35 +59,35 @@ class Portfolio:
         holding = self.holding(strategy_id, fill.instrument_id)
         cost_before = holding.cost_units
         closed = holding.apply(fill, grid)
-        lots = fill.quantity_lots if fill.side.value == "buy" else -fill.quantity_lots
+        lots = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
         self.lots[fill.instrument_id] += lots
 
-        asset = instrument.settlement
+        asset, fee_asset, fee = instrument.settlement, fill.fee_asset, fill.fee_units
         gain = 0
         for trip in closed:
             gain += trip.exit_units - trip.entry_units
         cost = holding.cost_units - cost_before
-        notional = cost - gain  # What the fill itself was worth, positive for a buy
+        # What the fill itself was worth, positive for a buy, is cost less gain. Margined contracts pay only the gain
+        paid = gain - cost if instrument.paid_in_full else gain
+        name = fill.instrument_id
         postings = [
-            Posting("position", fill.instrument_id, lots),
-            Posting("market", fill.instrument_id, -lots),
+            Posting("position", name, lots),
+            Posting("market", name, -lots),
             Posting("position", asset, cost),
+            Posting("cash", asset, paid - fee if fee_asset == asset else paid),
         ]
-        if gain or closed:
+        if closed:
             self.realised[asset] = self.realised.get(asset, 0) + gain
             postings.append(Posting("realised", asset, -gain))
-        if instrument.paid_in_full:
-            self._pay(asset, -notional)
-            postings.append(Posting("cash", asset, -notional))
-        else:
-            self._pay(asset, gain)
-            postings.append(Posting("settlement", asset, -notional - gain))
-            postings.append(Posting("cash", asset, gain))
-        if fill.fee_units:
-            self.fees[fill.fee_asset] = self.fees.get(fill.fee_asset, 0) + fill.fee_units
-            self._pay(fill.fee_asset, -fill.fee_units)
-            postings.append(Posting("fees", fill.fee_asset, fill.fee_units))
-            postings.append(Posting("cash", fill.fee_asset, -fill.fee_units))
+        if not instrument.paid_in_full:
+            postings.append(Posting("settlement", asset, -cost))
+        self.cash[asset] = self.cash.get(asset, 0) + paid
+        if fee:
+            self.fees[fee_asset] = self.fees.get(fee_asset, 0) + fee
+            self.cash[fee_asset] = self.cash.get(fee_asset, 0) - fee
+            postings.append(Posting("fees", fee_asset, fee))
+            if fee_asset != asset:
+                postings.append(Posting("cash", fee_asset, -fee))
         return _entry(EntryId(f"fill:{fill.fill_id}"), fill.fill_id, fill.local_time_ns, postings), closed
 
     def fund(self, funding: Funding, mark_ticks: int) -> Entry | None:

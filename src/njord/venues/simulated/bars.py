@@ -23,10 +23,11 @@ class BarMatcher:
     open of a bar must not trade at its close.
     """
 
-    __slots__ = ("_known_ns", "_left_lots", "_open_ns", "_volume_lots", "blotter", "last")
+    __slots__ = ("_known_ns", "_left_lots", "_open_ns", "_volume_lots", "blotter", "last", "orders")
 
     def __init__(self, blotter: Blotter) -> None:
         self.blotter = blotter
+        self.orders = blotter.orders
         self.last: Bar | None = None
         self._left_lots = 0
         self._volume_lots = 0.0

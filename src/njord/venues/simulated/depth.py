@@ -21,10 +21,11 @@ LEVELS_WALKED_MAX = 10_000
 class BookMatcher:
     """Match one instrument's orders against its order book and its trades."""
 
-    __slots__ = ("_taken", "blotter", "book", "last", "last_trade")
+    __slots__ = ("_taken", "blotter", "book", "last", "last_trade", "orders")
 
     def __init__(self, blotter: Blotter) -> None:
         self.blotter = blotter
+        self.orders = blotter.orders
         self.book = Book(blotter.instrument.instrument_id)
         self.last: object = None
         self.last_trade: Trade | None = None

@@ -17,10 +17,11 @@ from njord.venues.simulated.working import Blotter, Working
 class QuoteMatcher:
     """Match one instrument's orders against its quotes, its trades, or both."""
 
-    __slots__ = ("_taken", "blotter", "last", "last_trade", "quote")
+    __slots__ = ("_taken", "blotter", "last", "last_trade", "orders", "quote")
 
     def __init__(self, blotter: Blotter) -> None:
         self.blotter = blotter
+        self.orders = blotter.orders
         self.last: object = None
         self.quote: Quote | None = None
         self.last_trade: Trade | None = None

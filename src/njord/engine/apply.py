@@ -1,0 +1,154 @@
+"""What an event means for the state: one function for each kind. Each returns who is to hear of it.
+
+Nobody hears of a book or a quote that cannot be believed: crossed, one-sided, or with a hole in it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from njord.domain.event import (
+    CancelRejected,
+    OrderAccepted,
+    OrderCancelled,
+    OrderExpired,
+    OrderRejected,
+    OrderReplaced,
+    TimerFired,
+)
+from njord.domain.fill import Fill
+from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.engine.state import Listener, State
+from njord.engine.tell import tell
+from njord.market.book import Guard
+
+Heard = tuple[Listener, ...]
+NOBODY: Heard = ()
+
+
+def _apply_bar(state: State, event: Bar) -> Heard:
+    state.last_price[event.instrument_id] = event.close
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_quote(state: State, event: Quote) -> Heard:
+    if event.bid_lots <= 0 or event.ask_lots <= 0 or event.bid_ticks >= event.ask_ticks:
+        state.suppressed += 1
+        return NOBODY
+    state.last_price[event.instrument_id] = (event.bid + event.ask) / 2
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_trade(state: State, event: Trade) -> Heard:
+    if event.instrument_id not in state.quoted:  # Where there are quotes or a book, they are the better price
+        state.last_price[event.instrument_id] = event.price
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_book(state: State, event: BookUpdate) -> Heard:
+    book = state.books[event.instrument_id]
+    if not state.books_shared:
+        book.apply(event)
+    if book.guard() is not Guard.OK:
+        state.suppressed += 1
+        return NOBODY
+    bid, ask = book.best_bid(), book.best_ask()
+    assert bid is not None, event
+    assert ask is not None, event
+    grid = state.grids[event.instrument_id]
+    state.last_price[event.instrument_id] = (grid.price(bid[0]) + grid.price(ask[0])) / 2
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_funding(state: State, event: Funding) -> Heard:
+    mark = event.mark_ticks
+    if mark is None:
+        price = state.last_price.get(event.instrument_id)
+        if price is None:
+            return state.listeners[Funding].get(event.instrument_id, NOBODY)  # Nothing can be held yet
+        mark = state.grids[event.instrument_id].nearest_ticks(price)
+    entry = state.portfolio.fund(event, mark)
+    if entry is not None:
+        state.commands.append(entry)
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_dividend(state: State, event: Dividend) -> Heard:
+    entry = state.portfolio.dividend(event)
+    if entry is not None:
+        state.commands.append(entry)
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_status(state: State, event: TradingStatus) -> Heard:
+    (state.halted_instruments.add if event.halted else state.halted_instruments.discard)(event.instrument_id)
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_split(state: State, event: Split) -> Heard:
+    name = event.instrument_id
+    price = state.last_price.get(name)
+    last = None if price is None else state.grids[name].nearest_ticks(price)
+    entry = state.portfolio.split(event, last)
+    if price is not None:
+        state.last_price[name] = price * event.denominator / event.numerator
+    if entry is not None:
+        state.commands.append(entry)
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_timer(state: State, event: TimerFired) -> Heard:
+    tell(state, state.slots[event.strategy_id], "on_timer", event)
+    return NOBODY
+
+
+def _apply_fill(state: State, fill: Fill) -> Heard:
+    tracked = state.orders.fill(fill)
+    if tracked is None:
+        return NOBODY
+    order = tracked.order
+    slot = state.slots[order.strategy_id]
+    if tracked.filled_lots == tracked.quantity_lots:
+        del slot.order_ids[order.client_order_id]
+    entry, closed = state.portfolio.fill(fill, order.strategy_id)
+    state.commands.append(entry)
+    if closed:
+        state.closed.extend(closed)
+    # Until the market says otherwise, a price somebody traded at is the last price
+    if fill.instrument_id not in state.last_price:
+        state.last_price[fill.instrument_id] = state.grids[fill.instrument_id].price(fill.price_ticks)
+    if slot.callbacks:
+        tell(state, slot, "on_fill", fill)
+    return NOBODY
+
+
+def _apply_news(state: State, report: Any) -> Heard:
+    tracked = state.orders.apply(report)
+    if tracked is not None:
+        order_id = report.client_order_id
+        slot = state.slots[tracked.order.strategy_id]
+        if order_id not in state.orders.open:
+            del slot.order_ids[order_id]
+        if slot.callbacks:
+            tell(state, slot, "on_order", report)
+    return NOBODY
+
+
+APPLY: dict[type, Callable[[State, Any], Heard]] = {
+    Bar: _apply_bar,
+    QuoteBar: _apply_bar,
+    Quote: _apply_quote,
+    Trade: _apply_trade,
+    BookUpdate: _apply_book,
+    Funding: _apply_funding,
+    Split: _apply_split,
+    Dividend: _apply_dividend,
+    TradingStatus: _apply_status,
+    TimerFired: _apply_timer,
+    Fill: _apply_fill,
+    OrderAccepted: _apply_news,
+    OrderRejected: _apply_news,
+    OrderCancelled: _apply_news,
+    OrderExpired: _apply_news,
+    OrderReplaced: _apply_news,
+    CancelRejected: _apply_news,
+}
