@@ -1,0 +1,81 @@
+"""What a report shows: plain values, filled in by whoever ran the backtest."""
+
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from njord.research.trades import RoundTrip
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Verdict = Literal["optimistic", "neutral", "pessimistic"]
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """Bars of one instrument, oldest first. ``start_ns`` is when each began, UTC."""
+
+    instrument_id: str
+    start_ns: Integers
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+    def __post_init__(self) -> None:
+        lengths = {len(one) for one in (self.start_ns, self.open, self.high, self.low, self.close)}
+        if len(lengths) != 1:
+            raise ValueError(f"{self.instrument_id}: columns of prices differ in length, {sorted(lengths)}")
+
+
+class FillMark(msgspec.Struct, frozen=True, gc=False):
+    """A fill, as the chart marks it. ``fee`` is in the account's currency, negative for a rebate."""
+
+    time_ns: int
+    instrument_id: str
+    side: str  # "buy" | "sell"
+    price: float
+    quantity: float
+    fee: float
+    liquidity: str
+    reason: str
+    strategy_id: str
+
+
+class Assumption(msgspec.Struct, frozen=True, gc=False):
+    """Something the simulation took for granted, and which way it bends the result."""
+
+    name: str
+    value: str
+    verdict: Verdict
+    note: str = ""
+
+
+class ReportData(msgspec.Struct, kw_only=True):
+    """Everything a report shows. ``stats`` is what ``njord.research.statistics.summary`` returns; times are UTC."""
+
+    title: str
+    run_id: str
+    digest: str
+    strategies: list[str]
+    start_ns: int
+    end_ns: int
+    currency: str
+    stats: dict[str, float | int | None]
+    equity_time_ns: Integers
+    equity: Floats
+    benchmark: Floats | None = None  # buy and hold, a value for each equity sample
+    prices: list[Prices] = []
+    fills: list[FillMark] = []
+    trades: list[RoundTrip] = []
+    refused: dict[str, int] = {}  # reason -> orders
+    assumptions: list[Assumption] = []
+    warnings: list[str] = []
+    manifest: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        if len(self.equity_time_ns) != len(self.equity):
+            raise ValueError(f"equity has {len(self.equity)} values for {len(self.equity_time_ns)} times")
+        if self.benchmark is not None and len(self.benchmark) != len(self.equity):
+            raise ValueError(f"benchmark has {len(self.benchmark)} values for {len(self.equity)} of equity")

@@ -1,0 +1,138 @@
+"""What the page's script draws: the report's series as compact JSON that is safe inside a script element."""
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from njord.research.report.data import Floats, Integers, ReportData
+from njord.research.report.sampling import candles, curve_points, underwater
+from njord.research.statistics import returns_of
+
+HISTOGRAM_BINS = 61
+
+
+def payload(report: ReportData) -> dict[str, Any]:
+    """Return everything the script needs. Times are milliseconds UTC; a number JSON does not know is None."""
+    fall = underwater(report.equity)
+    chosen = curve_points(report.equity, fall)
+    names: dict[str, int] = {}
+    prices = []
+    for bars in report.prices:
+        names.setdefault(bars.instrument_id, len(names))
+        merged, size = candles(bars)
+        prices.append(
+            {
+                "instrument": bars.instrument_id,
+                "bars": len(bars.start_ns),
+                "size": size,
+                "t": _ms(merged.start_ns),
+                "o": _numbers(merged.open),
+                "h": _numbers(merged.high),
+                "l": _numbers(merged.low),
+                "c": _numbers(merged.close),
+            }
+        )
+    for instrument_id in [
+        *(fill.instrument_id for fill in report.fills),
+        *(one.instrument_id for one in report.trades),
+    ]:
+        names.setdefault(instrument_id, len(names))
+    return {
+        "currency": report.currency,
+        "instruments": list(names),
+        "equity": {
+            "samples": len(report.equity),
+            "t": _ms(report.equity_time_ns[chosen]),
+            "v": _numbers(report.equity[chosen]),
+            "d": _numbers(fall[chosen], 6),
+            "b": None if report.benchmark is None else _numbers(report.benchmark[chosen]),
+        },
+        "prices": prices,
+        "fills": _fills(report, names),
+        "trades": _trades(report, names),
+        "histogram": _histogram(report),
+    }
+
+
+def script_json(value: object) -> str:
+    """Return JSON that no text in it can turn into markup."""
+    text = msgspec.json.encode(value, enc_hook=_plain).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _plain(value: Any) -> Any:
+    # Whoever fills in fills and trades may do so from arrays
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a report cannot hold {type(value).__name__}")
+
+
+def _ms(time_ns: Integers) -> list[int]:
+    found: list[int] = (time_ns // 1_000_000).tolist()
+    return found
+
+
+def _numbers(values: Floats, digits: int = 10) -> list[float | None]:
+    return [float(f"{one:.{digits}g}") if isfinite(one) else None for one in values.tolist()]
+
+
+def _fills(report: ReportData, names: dict[str, int]) -> dict[str, Any]:
+    fills = sorted(report.fills, key=lambda fill: fill.time_ns)
+    words, places = _coded(f"{one.reason}\t{one.liquidity}\t{one.strategy_id}" for one in fills)
+    return {
+        "t": [one.time_ns // 1_000_000 for one in fills],
+        "i": [names[one.instrument_id] for one in fills],
+        "s": [1 if one.side == "buy" else -1 for one in fills],
+        "p": [one.price for one in fills],
+        "q": [one.quantity for one in fills],
+        "f": [one.fee for one in fills],
+        "w": places,
+        "words": [word.split("\t") for word in words],
+    }
+
+
+def _trades(report: ReportData, names: dict[str, int]) -> dict[str, Any]:
+    trades = report.trades
+    return {
+        "instrument": [names[one.instrument_id] for one in trades],
+        "side": [1 if one.side == "long" else -1 for one in trades],
+        "entry": [one.entry_ns // 1_000_000 for one in trades],
+        "exit": [one.exit_ns // 1_000_000 for one in trades],
+        "quantity": [one.quantity for one in trades],
+        "entry_price": [one.entry_price for one in trades],
+        "exit_price": [one.exit_price for one in trades],
+        "pnl": [one.pnl for one in trades],
+        "fees": [one.fees for one in trades],
+        "bars": [one.bars_held for one in trades],
+    }
+
+
+def _coded(words: Iterable[str]) -> tuple[list[str], list[int]]:
+    places: dict[str, int] = {}
+    found = [places.setdefault(word, len(places)) for word in words]
+    return list(places), found
+
+
+def _histogram(report: ReportData) -> dict[str, Any] | None:
+    given = _given(report.stats.get("periods_per_year"))
+    _, returns, per_year = returns_of(report.equity_time_ns, report.equity, given)
+    moved = returns[np.isfinite(returns)]
+    if len(moved) < 2 or np.ptp(moved) == 0:
+        return None
+    counts, edges = np.histogram(moved, bins=min(HISTOGRAM_BINS, max(9, int(np.sqrt(len(moved)) * 2))))
+    return {
+        "counts": counts.tolist(),
+        "edges": _numbers(edges, 6),
+        "mean": float(moved.mean()),
+        "daily": per_year <= 366,
+    }
+
+
+def _given(per_year: float | None) -> float | None:
+    # A summary of 365 means every calendar day; anything else was asked for, unless the run was too short for days
+    if per_year is None or per_year == 365 or per_year > 366:
+        return None
+    return float(per_year)
