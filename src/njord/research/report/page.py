@@ -55,6 +55,7 @@ def chart_panel() -> str:
     """Return the place where equity, drawdown and prices are drawn on one time axis."""
     controls = (
         '<span class="controls"><select id="instrument" aria-label="Instrument" hidden></select>'
+        '<button id="log" type="button" aria-pressed="false">Log</button>'
         '<span class="ranges" id="ranges" role="group" aria-label="Time range"></span></span>'
     )
     body = '<div id="chart" class="chart"></div><p class="caption" id="chart-note"></p>'

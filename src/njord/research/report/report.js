@@ -34,12 +34,16 @@
   const chart = element("chart");
   let shown = 0;
   let span = null;
+  let logarithmic = false;
 
   const whole = () => {
     const times = [data.equity.t, ...data.prices.map((one) => one.t)].filter((one) => one.length);
     if (!times.length) return [0, 1];
     return [Math.min(...times.map((one) => one[0])), Math.max(...times.map((one) => one[one.length - 1]))];
   };
+
+  // What is not above zero has no logarithm; such an axis stays as it is
+  const positive = (arrays) => arrays.every((array) => array.every((value) => value === null || value > 0));
 
   const extent = (arrays, first, last, pad) => {
     let low = Infinity, high = -Infinity;
@@ -50,6 +54,7 @@
       if (value > high) high = value;
     }
     if (low > high) return null;
+    if (logarithmic && pad && positive(arrays)) { low = Math.log10(low); high = Math.log10(high); }
     const room = (high - low || Math.abs(high) * 0.01 || 1) * pad;
     return [low - room, high + room];
   };
@@ -130,6 +135,7 @@
 
   const layout = (from, to) => {
     const fitted = ranges(from, to);
+    const scale = (arrays) => logarithmic && positive(arrays) ? "log" : "linear";
     const priced = data.prices.length > 0;
     const narrow = chart.clientWidth < 560;
     const axis = (more) => ({
@@ -154,9 +160,9 @@
         anchor: priced ? "y3" : "y2", rangeslider: { visible: false }, hoverformat: "%a %Y-%m-%d %H:%M", showspikes: true,
         spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("faint"), spikesnap: "cursor",
       },
-      yaxis: axis({ domain: parts[0], tickformat: "~s", nticks: 7, ...(fitted.money ? { range: fitted.money } : {}) }),
+      yaxis: axis({ domain: parts[0], type: scale(data.equity.b ? [data.equity.v, data.equity.b] : [data.equity.v]), exponentformat: "B", nticks: 7, ...(fitted.money ? { range: fitted.money } : {}) }),
       yaxis2: axis({ domain: parts[1], tickformat: ".2~%", nticks: 4, ...(fitted.fall ? { range: fitted.fall } : {}) }),
-      ...(priced ? { yaxis3: axis({ domain: parts[2], nticks: 6, ...(fitted.candles ? { range: fitted.candles } : {}) }) } : {}),
+      ...(priced ? { yaxis3: axis({ domain: parts[2], type: scale([data.prices[shown].h, data.prices[shown].l]), nticks: 6, ...(fitted.candles ? { range: fitted.candles } : {}) }) } : {}),
       annotations: [
         label(data.equity.b
           ? `<span style="color:${colour("accent")}">━</span> Equity, ${escaped(data.currency)}   <span style="color:${colour("faint")}">┅</span> Buy and hold`
@@ -219,6 +225,11 @@
       button.addEventListener("click", () => zoom(size === null ? null : [last - size * DAY_MS, last]));
       element("ranges").append(button);
     }
+    element("log").addEventListener("click", () => {
+      logarithmic = !logarithmic;
+      element("log").setAttribute("aria-pressed", String(logarithmic));
+      draw();
+    });
     const select = element("instrument");
     if (data.prices.length > 1) {
       select.hidden = false;
