@@ -12,8 +12,7 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from njord.research.plausibility import doubts
-from njord.research.report import Assumption, FillMark, Prices, ReportData, render
-from njord.research.report.chart import chart
+from njord.research.report import Assumption, FillMark, Prices, ReportData, chart, render
 from njord.research.report.payload import payload
 from njord.research.report.sampling import CANDLES_MAX, CURVE_POINTS_MAX, candles, curve_points, underwater
 from njord.research.statistics import RoundTrip, summary
@@ -204,7 +203,7 @@ def test_sampling_is_said_on_the_chart() -> None:
 
     assert data["equity"]["samples"] == 20_000
     assert len(data["equity"]["t"]) <= CURVE_POINTS_MAX
-    assert (data["prices"][0]["bars"], data["prices"][0]["size"]) == (20_000, 7)
+    assert (data["prices"][0]["bars"], data["prices"][0]["merged"]) == (20_000, True)
     assert len(data["fills"]["t"]) == 100
     assert len(data["trades"]["pnl"]) == 50
 

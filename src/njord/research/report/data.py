@@ -14,7 +14,10 @@ Verdict = Literal["optimistic", "neutral", "pessimistic"]
 
 
 class Prices(msgspec.Struct, frozen=True):
-    """Bars of one instrument, oldest first. ``start_ns`` is when each began, UTC."""
+    """Bars of one instrument, oldest first. ``start_ns`` is when each began, UTC.
+
+    ``source_bars`` is how many bars they were made of, where they were merged already: the chart says so.
+    """
 
     instrument_id: str
     start_ns: Integers
@@ -22,6 +25,7 @@ class Prices(msgspec.Struct, frozen=True):
     high: Floats
     low: Floats
     close: Floats
+    source_bars: int | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(one) for one in (self.start_ns, self.open, self.high, self.low, self.close)}

@@ -22,17 +22,17 @@ def payload(report: ReportData) -> dict[str, Any]:
     prices = []
     for bars in report.prices:
         names.setdefault(bars.instrument_id, len(names))
-        merged, size = candles(bars)
+        drawn, size = candles(bars)
         prices.append(
             {
                 "instrument": bars.instrument_id,
-                "bars": len(bars.start_ns),
-                "size": size,
-                "t": _ms(merged.start_ns),
-                "o": _numbers(merged.open),
-                "h": _numbers(merged.high),
-                "l": _numbers(merged.low),
-                "c": _numbers(merged.close),
+                "bars": bars.source_bars or len(bars.start_ns),
+                "merged": size > 1 or (bars.source_bars or 0) > len(bars.start_ns),
+                "t": _ms(drawn.start_ns),
+                "o": _numbers(drawn.open),
+                "h": _numbers(drawn.high),
+                "l": _numbers(drawn.low),
+                "c": _numbers(drawn.close),
             }
         )
     for instrument_id in [

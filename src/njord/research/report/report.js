@@ -182,7 +182,7 @@
     const { samples, t } = data.equity;
     if (t.length < samples) said.push(`Equity: ${t.length.toLocaleString("en-US")} of ${samples.toLocaleString("en-US")} samples, the lowest, highest, deepest and last of each stretch`);
     const price = data.prices[shown];
-    if (price && price.size > 1) said.push(`Candles: ${price.size} bars each, ${price.bars.toLocaleString("en-US")} bars in all`);
+    if (price && price.merged) said.push(`Candles: ${price.t.length.toLocaleString("en-US")}, merged from ${price.bars.toLocaleString("en-US")} bars`);
     const { kept, count } = marks(from, to);
     if (count > kept.length) said.push(`Fills: ${kept.length.toLocaleString("en-US")} of ${count.toLocaleString("en-US")} in view, zoom in to see each`);
     else if (price) said.push(`${count.toLocaleString("en-US")} fills in view`);
