@@ -183,10 +183,9 @@ def test_merged_candles_keep_open_high_low_and_close() -> None:
     close = 100 + rng.normal(0, 1, count).cumsum()
     time_ns = np.arange(count, dtype=np.int64)
 
-    merged, size = candles(Prices(BTC, time_ns, close - 1, close + 2, close - 2, close))
+    merged = candles(Prices(BTC, time_ns, close - 1, close + 2, close - 2, close))
 
-    assert size == 4
-    assert len(merged.close) <= CANDLES_MAX
+    assert len(merged.close) == 2501 <= CANDLES_MAX
     assert merged.open[0] == close[0] - 1
     assert merged.close[-1] == close[-1]
     assert merged.close[0] == close[3]
@@ -204,6 +203,9 @@ def test_sampling_is_said_on_the_chart() -> None:
     assert data["equity"]["samples"] == 20_000
     assert len(data["equity"]["t"]) <= CURVE_POINTS_MAX
     assert (data["prices"][0]["bars"], data["prices"][0]["merged"]) == (20_000, True)
+    already = _script_data(render(_report(count=100, merged_from={BTC: 5_000})))
+    assert (already["prices"][0]["bars"], already["prices"][0]["merged"]) == (5_000, True)
+    assert not _script_data(render(_report(count=100)))["prices"][0]["merged"]
     assert len(data["fills"]["t"]) == 100
     assert len(data["trades"]["pnl"]) == 50
 

@@ -14,10 +14,7 @@ Verdict = Literal["optimistic", "neutral", "pessimistic"]
 
 
 class Prices(msgspec.Struct, frozen=True):
-    """Bars of one instrument, oldest first. ``start_ns`` is when each began, UTC.
-
-    ``source_bars`` is how many bars they were made of, where they were merged already: the chart says so.
-    """
+    """Bars of one instrument, oldest first. ``start_ns`` is when each began, UTC."""
 
     instrument_id: str
     start_ns: Integers
@@ -25,7 +22,6 @@ class Prices(msgspec.Struct, frozen=True):
     high: Floats
     low: Floats
     close: Floats
-    source_bars: int | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(one) for one in (self.start_ns, self.open, self.high, self.low, self.close)}
@@ -71,6 +67,7 @@ class ReportData(msgspec.Struct, kw_only=True):
     equity: Floats
     benchmark: Floats | None = None  # buy and hold, a value for each equity sample
     prices: list[Prices] = []
+    merged_from: dict[str, int] = {}  # instrument -> bars its prices were made of, where they were merged already
     fills: list[FillMark] = []
     trades: list[RoundTrip] = []
     refused: dict[str, int] = {}  # reason -> orders

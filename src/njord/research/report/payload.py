@@ -22,12 +22,13 @@ def payload(report: ReportData) -> dict[str, Any]:
     prices = []
     for bars in report.prices:
         names.setdefault(bars.instrument_id, len(names))
-        drawn, size = candles(bars)
+        drawn = candles(bars)
+        count = report.merged_from.get(bars.instrument_id, len(bars.start_ns))
         prices.append(
             {
                 "instrument": bars.instrument_id,
-                "bars": bars.source_bars or len(bars.start_ns),
-                "merged": size > 1 or (bars.source_bars or 0) > len(bars.start_ns),
+                "bars": count,
+                "merged": count > len(drawn.start_ns),
                 "t": _ms(drawn.start_ns),
                 "o": _numbers(drawn.open),
                 "h": _numbers(drawn.high),

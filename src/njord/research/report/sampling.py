@@ -34,15 +34,15 @@ def curve_points(equity: Floats, fall: Floats, points_max: int = CURVE_POINTS_MA
     return np.array(sorted(chosen), dtype=np.int64)
 
 
-def candles(prices: Prices, candles_max: int = CANDLES_MAX) -> tuple[Prices, int]:
-    """Return prices as at most ``candles_max`` candles, and how many bars went into each."""
+def candles(prices: Prices, candles_max: int = CANDLES_MAX) -> Prices:
+    """Return prices as at most ``candles_max`` candles of equally many bars each."""
     count = len(prices.start_ns)
     size = max(1, -(-count // candles_max))
     if size == 1:
-        return prices, 1
+        return prices
     firsts = np.arange(0, count, size)
     lasts = np.minimum(firsts + size, count) - 1
-    merged = Prices(
+    return Prices(
         prices.instrument_id,
         prices.start_ns[firsts],
         prices.open[firsts],
@@ -50,4 +50,3 @@ def candles(prices: Prices, candles_max: int = CANDLES_MAX) -> tuple[Prices, int
         np.minimum.reduceat(prices.low, firsts),
         prices.close[lasts],
     )
-    return merged, size
