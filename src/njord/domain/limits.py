@@ -86,9 +86,9 @@ class Exposure(msgspec.Struct, gc=False):
     working_buy_lots: int
     working_sell_lots: int
     last_ticks: int | None
-    order_notional_units: int
-    symbol_notional_units: int  # Worst case of this instrument, with the order
-    portfolio_notional_units: int  # Worst case of all instruments, with the order
-    equity_units: int
-    free_cash_units: int  # Cash less what working orders would take
-    cash_needed_units: int  # What this order would take, its fee included; 0 where it needs none
+    order_notional_units: int = 0
+    symbol_notional_units: int = 0  # Worst case of this instrument, with the order
+    portfolio_notional_units: int = 0  # Worst case of all instruments, with the order
+    equity_units: int = 0
+    free_cash_units: int = 0  # Cash less what working orders would take
+    cash_needed_units: int = 0  # What this order would take, its fee included; 0 where it needs none

@@ -75,6 +75,12 @@ class Assembly:
     strategies: dict[StrategyId, Strategy]
     venues: dict[InstrumentId, SimulatedVenue]
     notices: list[str]
+    here: Path | None = None
+
+    def path_of(self, spec: StrategySpec) -> Path:
+        """Return the file of a strategy that comes from one."""
+        assert spec.file is not None, spec
+        return _resolved(spec.file, self.here)
 
     def run(self, progress: "Progress | None" = None) -> None:
         """Run from the first event to the last."""
@@ -132,7 +138,7 @@ def assemble(
         strategy_id = _unique(name, strategies)
         _connect(state, strategy_id, strategy, _instruments_of(spec, instruments), config.seed)
         strategies[strategy_id] = strategy
-    return Assembly(config, backtest, feeds, ranges, instruments, strategies, venues, notices)
+    return Assembly(config, backtest, feeds, ranges, instruments, strategies, venues, notices, here)
 
 
 def strategy_name(strategy: type[Strategy]) -> str:
@@ -228,12 +234,14 @@ def _strategy(spec: StrategySpec, here: Path | None) -> tuple[str, Strategy]:
     if spec.name is not None:
         return spec.name, registry.build(built_in(spec.name), spec.name, spec.params)
     assert spec.file is not None, spec
-    path = Path(spec.file)
-    if here is not None and not path.is_absolute():
-        path = here / path
-    kind = from_file(path)
+    kind = from_file(_resolved(spec.file, here))
     name = strategy_name(kind)
     return name, registry.build(kind, name, spec.params)
+
+
+def _resolved(file: str, here: Path | None) -> Path:
+    path = Path(file).expanduser()
+    return path if here is None or path.is_absolute() else here / path
 
 
 def _instruments_of(spec: StrategySpec, instruments: dict[InstrumentId, Instrument]) -> list[InstrumentId]:

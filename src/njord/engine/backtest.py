@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from njord.domain.command import CancelOrder, Command, Entry, Refused, ReplaceOrder, SetTimer, StrategyStopped
-from njord.domain.event import Event, Report, TimerFired
+from njord.domain.event import Event, OrderRejected, Report, TimerFired
 from njord.domain.fill import Fill
 from njord.domain.ids import InstrumentId
 from njord.domain.market import Bar, BookUpdate, MarketEvent, Quote, QuoteBar, Split, Trade, TradingStatus
@@ -130,8 +130,10 @@ class Backtest:
         if event.local_time_ns < late_ns:
             # What a bar tells of its open comes after other feeds have moved the clock on
             event = msgspec.structs.replace(event, local_time_ns=late_ns)
-        if event.__class__ is Fill:
+        if isinstance(event, Fill):
             self.fills.append(event)
+        elif isinstance(event, OrderRejected):
+            self.refused[event.reason] = self.refused.get(event.reason, 0) + 1
         commands = engine.step(self.state, event)
         if commands:
             self._record(event, commands)

@@ -17,6 +17,12 @@ from njord.strategies.port import Quantity
 NOTE_CHARS_MAX = 2_000
 
 
+def strategy_of(order_id: ClientOrderId) -> StrategyId:
+    """Return the strategy that an order id was made for: ``<strategy>-<count>`` or ``<strategy>:<intent>``."""
+    name, colon, _ = order_id.partition(":")
+    return StrategyId(name if colon else order_id.rpartition("-")[0])
+
+
 class StrategyDesk:
     """See ``strategies.port.Desk``."""
 

@@ -63,6 +63,7 @@ class EquityCurve:
         self._spacing_ns = spacing_ns
         self._times: list[Array] = []
         self._values: list[Floats] = []
+        self._reference: list[Floats] = []  # The price of the first instrument, for buy and hold
         self._points = 0
         self._cash = {portfolio.currency: _Series(0.0)}
         self._lots = {name: _Series(0.0) for name in instruments}
@@ -107,21 +108,23 @@ class EquityCurve:
             equity += np.nan_to_num(worth * self._rate(instrument.settlement, prices))
         self._times.append(times_ns)
         self._values.append(equity)
+        self._reference.append(prices[self._feeds[0]])
         self._points += len(times_ns)
         if self._points > POINTS_MAX:
             self._thin()
 
-    def result(self) -> tuple[Array, Floats]:
-        """Return times (int64 ns) and values."""
+    def result(self) -> tuple[Array, Floats, Floats]:
+        """Return times (int64 ns), values, and the price of the first instrument (NaN before it has one)."""
         if not self._times:
-            return np.zeros(0, dtype=np.int64), np.zeros(0)
+            return np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
         times_ns, values = np.concatenate(self._times), np.concatenate(self._values)
+        prices = np.concatenate(self._reference)
         if self._spacing_ns is not None and len(times_ns):
             # A bucket that two windows share has its last point only
             bucket = times_ns // self._spacing_ns
             last = np.append(bucket[1:] != bucket[:-1], True)
-            return times_ns[last], values[last]
-        return times_ns, values
+            return times_ns[last], values[last], prices[last]
+        return times_ns, values, prices
 
     def _moments(self, times_ns: Array) -> Array:
         keys = times_ns if self._spacing_ns is None else times_ns // self._spacing_ns
@@ -158,11 +161,12 @@ class EquityCurve:
     def _thin(self) -> None:
         times_ns, values = np.concatenate(self._times), np.concatenate(self._values)
         self._times, self._values = [times_ns[1::2]], [values[1::2]]
+        self._reference = [np.concatenate(self._reference)[1::2]]
         self._points = len(self._times[0])
 
 
 def _lot_worth(instrument: Instrument) -> float:
     grid = Grid.of(instrument)
-    if grid.inverse:
-        return grid.value_numerator / grid.value_denominator * grid.price_numerator / grid.price_denominator / UNITS
-    return grid.value_numerator / grid.value_denominator * grid.price_denominator / grid.price_numerator / UNITS
+    worth = grid.value_numerator / grid.value_denominator / UNITS
+    tick = grid.price_numerator / grid.price_denominator
+    return worth * tick if grid.inverse else worth / tick

@@ -82,9 +82,13 @@ class State:
         price = self.last_price.get(name)
         last = None if price is None else self.grids[name].nearest_ticks(price)
         exposure = Exposure(
-            self.halted or name in self.halted_instruments, len(orders.open), self.portfolio.lots[name], orders.working_lots(name, Side.BUY),
-            orders.working_lots(name, Side.SELL), last, 0, 0, 0, 0, 0, 0,
-        )  # fmt: skip
+            halted=self.halted or name in self.halted_instruments,
+            open_orders=len(orders.open),
+            position_lots=self.portfolio.lots[name],
+            working_buy_lots=orders.working_lots(name, Side.BUY),
+            working_sell_lots=orders.working_lots(name, Side.SELL),
+            last_ticks=last,
+        )
         if self.limits.checks_money and last is not None:
             self._value(order, exposure)
         return exposure

@@ -61,11 +61,19 @@ class Feed:
         self.grid = grid
         self._chunks = chunks
         self.latency_ns = latency_ns
+        self.events = 0
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None
 
     def __iter__(self) -> Iterator[Window]:
         decode = _DECODE[self.kind]
         for chunk in self._chunks:
-            yield decode(self, chunk)
+            window = decode(self, chunk)
+            if window.events:
+                self.events += len(window.events)
+                self.first_ns = int(window.times_ns[0]) if self.first_ns is None else self.first_ns
+                self.last_ns = int(window.times_ns[-1])
+            yield window
 
 
 def merge(feeds: list[Feed]) -> Iterator[Window]:

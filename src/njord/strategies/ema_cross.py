@@ -8,22 +8,27 @@ from njord.strategies.port import Desk, Strategy
 class EmaCross(Strategy):
     """Hold ``quantity`` while the fast EMA of closes is above the slow one, else nothing (or, ``short``, minus it).
 
-    An average is seeded by the mean of its first values; nothing is traded before both are ready.
+    An average is seeded by the mean of its first values; nothing is traded before both are ready. Each instrument is
+    followed by itself.
     """
 
     def __init__(self, fast: int = 10, slow: int = 50, quantity: float = 1.0, short: bool = False) -> None:
         if not 0 < fast < slow:
             raise ValueError(f"fast must be above 0 and below slow, was fast {fast}, slow {slow}")
-        self.fast, self.slow = Ema(fast), Ema(slow)
-        self.long, self.flat = quantity, -quantity if short else 0.0
-        self.was_above = False
+        if quantity <= 0:
+            raise ValueError(f"quantity must be > 0, was {quantity}")
+        self.periods = (fast, slow)
+        self.above, self.below = quantity, -quantity if short else 0.0
+
+    def on_start(self, desk: Desk) -> None:
+        fast, slow = self.periods
+        self.averages = {name: (Ema(fast), Ema(slow)) for name in desk.instruments}
+        self.was_above = dict.fromkeys(desk.instruments, False)
 
     def on_bar(self, bar: Bar, desk: Desk) -> None:
-        self.fast.update(bar.close)
-        self.slow.update(bar.close)
-        if not self.slow.ready:
-            return
-        above = self.fast.value > self.slow.value
-        if above is not self.was_above:
-            desk.target(self.long if above else self.flat)
-            self.was_above = above
+        name = bar.instrument_id
+        fast, slow = self.averages[name]
+        above = fast.update(bar.close) > slow.update(bar.close)  # NaN, until ready, is above nothing
+        if above is not self.was_above[name]:
+            self.was_above[name] = above
+            desk.target(self.above if above else self.below, instrument=name)

@@ -115,8 +115,11 @@ class BarMatcher:
         else:
             if lots:
                 self._left_lots -= lots
+                blotter.took(lots, self._volume_lots)
                 price_ticks = blotter.taker_price(working, price_ticks, lots, self._volume_lots)
-                blotter.fill(working, lots, price_ticks, Liquidity.TAKER, reason, cause, time_ns, self._known_ns)
+                blotter.fill(
+                    working, lots, price_ticks, Liquidity.TAKER, reason, cause, max(time_ns, working.arrived_ns)
+                )
             if working.leaves_lots and lots < wanted and working.at_once:
                 blotter.end(working, Rejection.NOT_FILLABLE_AT_ONCE, time_ns)
             elif working.leaves_lots and lots == wanted:  # Reduce-only, and the position is flat now
@@ -129,8 +132,9 @@ class BarMatcher:
             self.blotter.end(working, Rejection.REDUCE_ONLY_WOULD_INCREASE, self._known_ns)
         elif lots:
             self._left_lots -= lots
+            self.blotter.took(lots, self._volume_lots)
             time_ns = self._known_ns
-            self.blotter.fill(working, lots, price_ticks, Liquidity.MAKER, reason, cause, time_ns, time_ns)
+            self.blotter.fill(working, lots, price_ticks, Liquidity.MAKER, reason, cause, time_ns)
 
 
 def _prices(bar: Bar, sign: int, matcher: BarMatcher) -> tuple[int, int, int, int]:

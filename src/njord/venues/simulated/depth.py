@@ -150,7 +150,7 @@ class BookMatcher:
         self, working: Working, lots: int, price_ticks: int, liquidity: Liquidity, reason: FillReason, cause: str,
         time_ns: int,
     ) -> None:  # fmt: skip
-        self.blotter.fill(working, lots, price_ticks, liquidity, reason, cause, time_ns, time_ns)
+        self.blotter.fill(working, lots, price_ticks, liquidity, reason, cause, time_ns)
 
     def _trigger(self, working: Working, ticks: int, time_ns: int, cause: str) -> None:
         assert working.stop_ticks is not None

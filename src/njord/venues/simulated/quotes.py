@@ -167,7 +167,7 @@ class QuoteMatcher:
         self, working: Working, lots: int, price_ticks: int, liquidity: Liquidity, reason: FillReason, cause: str,
         time_ns: int,
     ) -> None:  # fmt: skip
-        self.blotter.fill(working, lots, price_ticks, liquidity, reason, cause, time_ns, time_ns)
+        self.blotter.fill(working, lots, price_ticks, liquidity, reason, cause, time_ns)
 
     def _trigger(self, working: Working, ticks: int) -> None:
         assert working.stop_ticks is not None

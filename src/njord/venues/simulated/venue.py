@@ -73,6 +73,11 @@ class SimulatedVenue:
         matcher = self._matchers.get(instrument_id)
         return matcher.book if isinstance(matcher, BookMatcher) else None
 
+    def volume_shares(self) -> tuple[float, int]:
+        """Return the most that one fill was of its bar's volume, and how many were a large share of it."""
+        blotters = self._blotters.values()
+        return max((b.volume_share_max for b in blotters), default=0.0), sum(b.shares_large for b in blotters)
+
     def on_status(self, event: MarketEvent) -> None:
         """Take in what concerns trading itself: halts, and splits, which change what an order is for."""
         blotter = self._blotters.get(event.instrument_id)

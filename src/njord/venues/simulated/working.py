@@ -12,12 +12,24 @@ from njord.venues.simulated.settings import VenueSettings
 
 # What a fill may take where nothing bounds it
 UNBOUNDED_LOTS = 2**62
+# More of a bar's volume than this would have moved its prices
+VOLUME_SHARE_LARGE = 0.1
 
 
 class Working:
     """An order the venue has. ``fresh`` until the first market event after its arrival; ``ahead_lots`` is its queue."""
 
-    __slots__ = ("ahead_lots", "day_end_ns", "fresh", "leaves_lots", "limit_ticks", "order", "sign", "stop_ticks")
+    __slots__ = (
+        "ahead_lots",
+        "arrived_ns",
+        "day_end_ns",
+        "fresh",
+        "leaves_lots",
+        "limit_ticks",
+        "order",
+        "sign",
+        "stop_ticks",
+    )
 
     def __init__(self, order: NewOrder, time_ns: int) -> None:
         self.order = order
@@ -26,6 +38,7 @@ class Working:
         self.limit_ticks = order.limit_ticks
         self.stop_ticks = order.stop_ticks
         self.fresh = True
+        self.arrived_ns = time_ns
         self.ahead_lots = 0
         day = order.time_in_force is TimeInForce.DAY
         self.day_end_ns = (time_ns // NS_PER_DAY + 1) * NS_PER_DAY if day else None
@@ -51,7 +64,7 @@ class Blotter:
 
     __slots__ = (
         "_fee_schedule", "_fills", "_response_ns", "grid", "halted", "instrument", "orders", "position_lots",
-        "reports", "settings",
+        "reports", "settings", "shares_large", "volume_share_max",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, settings: VenueSettings) -> None:
@@ -62,6 +75,8 @@ class Blotter:
         self.position_lots = 0
         self.halted = False
         self.reports: list[Report] = []
+        self.volume_share_max = 0.0  # The most that one fill was of its bar's volume
+        self.shares_large = 0  # Fills that were more of it than would go unnoticed
         self._fee_schedule = FeeSchedule(settings.fees, self.grid)
         self._response_ns = settings.latency_ns
         self._fills = 0
@@ -69,6 +84,13 @@ class Blotter:
     def local_ns(self, venue_time_ns: int) -> int:
         """Return when a report of this moment arrives at our end."""
         return venue_time_ns + self._response_ns
+
+    def took(self, lots: int, volume_lots: float) -> None:
+        """Take note of how much of a bar's volume a fill was; where there is none to compare with, nothing."""
+        if volume_lots > 0:
+            share = lots / volume_lots
+            self.volume_share_max = max(self.volume_share_max, share)
+            self.shares_large += share > VOLUME_SHARE_LARGE
 
     def taker_price(self, working: Working, price_ticks: int, lots: int, market_lots: float) -> int:
         """Return the price with slippage, at worst the order's limit."""
@@ -84,7 +106,7 @@ class Blotter:
 
     def fill(
         self, working: Working, lots: int, price_ticks: int, liquidity: Liquidity, reason: FillReason, cause: str,
-        venue_time_ns: int, known_ns: int,
+        venue_time_ns: int,
     ) -> None:  # fmt: skip
         """Report a fill, and let go of the order when nothing is left of it."""
         assert 0 < lots <= working.leaves_lots, working.order
@@ -94,7 +116,7 @@ class Blotter:
             Fill(
                 FillId(f"{order.instrument_id}-{self._fills}"), order.client_order_id, order.instrument_id, order.side,
                 price_ticks, lots, self._fee_schedule.fee_units(price_ticks, lots, liquidity),
-                self.instrument.settlement, liquidity, reason, cause, venue_time_ns, self.local_ns(known_ns),
+                self.instrument.settlement, liquidity, reason, cause, venue_time_ns, self.local_ns(venue_time_ns),
             )
         )  # fmt: skip
         working.leaves_lots -= lots

@@ -1,0 +1,49 @@
+"""Make a market on a grid: resting buys below, resting sells above, moved with the price."""
+
+from njord.domain.market import Bar, BookUpdate, Quote
+from njord.strategies.port import Desk, Strategy
+
+
+class GridMaker(Strategy):
+    """Keep ``levels`` post-only bids and asks, ``step`` (a fraction of the price) apart, around a centre that
+    moves when the price has left it by a step. Buys stop at ``position_max``, sells when there is nothing left to
+    sell (or, ``short``, at minus the same).
+    """
+
+    def __init__(
+        self, step: float = 0.002, levels: int = 3, quantity: float = 0.01, position_max: float = 1.0,
+        short: bool = False,
+    ) -> None:  # fmt: skip
+        if not 0 < step < 0.5:
+            raise ValueError(f"step must be above 0 and below 0.5, was {step}")
+        if not 1 <= levels <= 20:
+            raise ValueError(f"levels must be from 1 to 20, was {levels}")
+        if quantity <= 0 or position_max < quantity:
+            raise ValueError(f"quantity must be > 0 and at most position_max {position_max}, was {quantity}")
+        self.step, self.levels, self.quantity = step, levels, quantity
+        self.position_max, self.position_min = position_max, -position_max if short else 0.0
+        self.centre: dict[str, float] = {}
+
+    def on_bar(self, bar: Bar, desk: Desk) -> None:
+        self._quote(bar.instrument_id, bar.close, desk)
+
+    def on_quote(self, quote: Quote, desk: Desk) -> None:
+        self._quote(quote.instrument_id, quote.mid, desk)
+
+    def on_book(self, update: BookUpdate, desk: Desk) -> None:
+        price = desk.last_price(update.instrument_id)
+        if price is not None:
+            self._quote(update.instrument_id, price, desk)
+
+    def _quote(self, name: str, price: float, desk: Desk) -> None:
+        centre = self.centre.get(name)
+        if centre is not None and abs(price / centre - 1) < self.step:
+            return
+        self.centre[name] = price
+        desk.cancel_all(name)
+        position = desk.position(name)
+        for level in range(1, self.levels + 1):
+            if position + level * self.quantity <= self.position_max:
+                desk.buy(self.quantity, instrument=name, limit=price * (1 - level * self.step), post_only=True)
+            if position - level * self.quantity >= self.position_min:
+                desk.sell(self.quantity, instrument=name, limit=price * (1 + level * self.step), post_only=True)
