@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from njord.domain.market import Kind
     from njord.market.catalog import Catalog, Dataset
     from njord.market.importers import ImportOptions, ImportReport
 
 REJECTS_SHOWN = 10
+PIPE_CHARS = 200
 NUMBER_KEYS = ("gaps", "missing_bars", "largest_gap_bars", "largest_gap_s", "duplicates", "disorder", "crossed",
                "zero_volume", "price_jumps")  # fmt: skip
 
@@ -76,7 +79,6 @@ def ls(*, catalog: CatalogOption = None, json: JsonOption = False) -> None:
     if not datasets:
         print(f"{catalog_root(catalog)}: empty", file=sys.stderr)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("instrument", "kind", "interval", "rows", "first", "last", "size")
@@ -86,7 +88,7 @@ def ls(*, catalog: CatalogOption = None, json: JsonOption = False) -> None:
         table.add_row(
             row["instrument"], row["kind"], row["interval"] or "", f"{row['rows']:,}", row["first"], row["last"], size
         )
-    Console().print(table)
+    _console().print(table)
 
 
 @app.command
@@ -120,10 +122,9 @@ def show(
         definition = msgspec.to_builtins(defined)
         _print_json({"instrument": instrument, "definition": definition, **_described(dataset), "head": rows})
         return
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = _console()
     console.print(f"{defined.instrument_id}: {defined.kind}, tick {defined.price_tick:f}, lot {defined.quantity_lot:f}")
     if rows:
         table = Table(*rows[0], title=f"{dataset.id}, {dataset.rows:,} rows")
@@ -308,6 +309,13 @@ def _print_json(value: object) -> None:
     import msgspec
 
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    # A pipe has no width: cut nothing off for a reader that is not a terminal
+    return Console() if sys.stdout.isatty() else Console(width=PIPE_CHARS)
 
 
 class _Progress:

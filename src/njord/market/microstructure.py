@@ -24,7 +24,8 @@ class NotConverged(ValueError):
 def queue_imbalance(bid_size: Array, ask_size: Array) -> Floats:
     """Return bid / (bid + ask), 0..1; NaN where both are 0."""
     total = np.asarray(bid_size, dtype=np.float64) + ask_size
-    return np.divide(bid_size, total, out=np.full(np.shape(total), np.nan), where=total > 0)
+    share: Floats = np.divide(bid_size, total, out=np.full(np.shape(total), np.nan), where=total > 0)
+    return share
 
 
 def weighted_mid(bid: Array, ask: Array, bid_size: Array, ask_size: Array) -> Floats:
@@ -37,13 +38,10 @@ def weighted_mid(bid: Array, ask: Array, bid_size: Array, ask_size: Array) -> Fl
 def order_flow_imbalance(bid: Array, ask: Array, bid_size: Array, ask_size: Array) -> Floats:
     """Return e_n of Cont, Kukanov and Stoikov (2014) for each change of the quote: one fewer than there are quotes."""
     now, before = slice(1, None), slice(None, -1)
-    bid_size, ask_size = np.asarray(bid_size, dtype=np.float64), np.asarray(ask_size, dtype=np.float64)
-    flow: Floats = (
-        (bid[now] >= bid[before]) * bid_size[now]
-        - (bid[now] <= bid[before]) * bid_size[before]
-        - (ask[now] <= ask[before]) * ask_size[now]
-        + (ask[now] >= ask[before]) * ask_size[before]
-    )
+    bids, asks = np.asarray(bid_size, dtype=np.float64), np.asarray(ask_size, dtype=np.float64)
+    came = np.where(bid[now] >= bid[before], bids[now], 0.0) - np.where(bid[now] <= bid[before], bids[before], 0.0)
+    went = np.where(ask[now] >= ask[before], asks[before], 0.0) - np.where(ask[now] <= ask[before], asks[now], 0.0)
+    flow: Floats = came + went
     return flow
 
 
@@ -70,13 +68,19 @@ class MicroPrice(msgspec.Struct, frozen=True):
         """Return what to add to the mid, in ticks. A spread wider than those fitted counts as the widest."""
         spreads, buckets = self.adjustment_ticks.shape
         row = np.clip(np.asarray(spread_ticks), 1, spreads) - 1
-        found: Floats = self.adjustment_ticks[row, bucket_of(imbalance, buckets)]
-        return found
+        found = self.adjustment_ticks[row, bucket_of(imbalance, buckets)]
+        # With an even number of buckets the balanced book lies between two that cancel
+        balanced: Floats = np.where(np.asarray(imbalance) == 0.5, 0.0, found)
+        return balanced
 
 
 def bucket_of(imbalance: Array, buckets: int) -> Array:
-    """Return the bucket 0 .. buckets - 1 of each imbalance, mirrored exactly: that of 1 - I is the mirror of I's."""
-    return np.clip(np.ceil(np.asarray(imbalance) * buckets).astype(np.int64) - 1, 0, buckets - 1)
+    """Return the bucket 0 .. buckets - 1 of each imbalance; that of 1 - I is the mirror image of that of I."""
+    share = np.asarray(imbalance, dtype=np.float64)
+    # Rounded: 1 - 0.8 is a little less than 0.2, and both lie on an edge of ten buckets
+    low = np.floor(np.round(np.minimum(share, 1 - share) * buckets, 9)).astype(np.int64)
+    found: Array = np.where(share <= 0.5, np.minimum(low, buckets - 1), buckets - 1 - low)
+    return found
 
 
 def fit(
@@ -137,14 +141,14 @@ def solve(given: Transitions, spreads: int) -> MicroPrice:
     # A state never seen has no row: it expects nothing
     inverse_of = np.eye(states) - given.stay
     try:
-        first: Floats = np.linalg.solve(inverse_of, given.moves @ given.sizes_ticks)
-        again: Floats = np.linalg.solve(inverse_of, given.lands)
+        first = np.linalg.solve(inverse_of, given.moves @ given.sizes_ticks)
+        again = np.linalg.solve(inverse_of, given.lands)
     except np.linalg.LinAlgError:
         raise NotConverged("micro-price: from some state the mid never moves; use fewer buckets or more data") from None
     total, term = first.copy(), first
     for count in range(1, TERMS_MAX + 1):
         term = again @ term
         if np.abs(term).max() <= SETTLED_TICKS:
-            return MicroPrice(total.reshape(spreads, -1), count)
+            return MicroPrice(total.reshape(spreads, -1).astype(np.float64), count)
         total += term
     raise NotConverged(f"micro-price: the series has not settled after {TERMS_MAX} terms")

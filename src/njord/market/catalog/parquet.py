@@ -111,7 +111,7 @@ def read_groups(
     ]
     if not wanted:
         return
-    with pq.ParquetFile(found.path, memory_map=False) as file:
+    with pq.ParquetFile(found.path, memory_map=False, pre_buffer=False, buffer_size=1 << 16) as file:
         for index in wanted:
             table = file.read_row_group(index, columns=kind_columns, use_threads=False)
             columns = {name: to_array(table.column(name)) for name in kind_columns}

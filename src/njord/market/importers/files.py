@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ def opened(path: Path) -> IO[bytes]:
     if not magic:
         raise ValueError(f"file {path}: is empty")
     if magic[:2] == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(path, "rb"))
+        return cast(IO[bytes], gzip.open(path, "rb"))
     if magic == b"PK\x03\x04":
         return _zip_member(path)
     return path.open("rb")

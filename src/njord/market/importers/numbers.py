@@ -141,13 +141,14 @@ def read_times(sieve: Sieve, text: pa.Array, rule: TimeRule, name: str) -> Ints:
         # As decimals, since seconds may have a fraction
         digits = len(str(UNIT_NS[rule.unit])) - 1
         values, codes = scaled(text, digits)
-        bad = codes != FINE
+        bad, too_large = (codes != FINE) & (codes != TOO_LARGE), codes == TOO_LARGE
     else:
+        too_large = np.zeros(len(text), dtype=np.bool_)
         values, bad = _texts(text, rule.unit)
     if rule.day_ns or (rule.zone and rule.unit not in UNIT_NS):
         values = to_utc(values + rule.day_ns, rule.zone)
     sieve.refuse(bad, lambda at: f"{name} {sieve.shown(name, at)} is not a time ({rule.unit})")
-    far = (values < TIME_MIN_NS) | (values >= TIME_MAX_NS)
+    far = too_large | (values < TIME_MIN_NS) | (values >= TIME_MAX_NS)
     sieve.refuse(far, lambda at: f"{name} {sieve.shown(name, at)} in {rule.unit} is not between 1970 and 2100")
     return values
 

@@ -186,16 +186,18 @@ SHAPES: dict[Kind, Callable[[Block, Sieve, Shape], dict[str, Array]]] = {
 def _in_range(block: Block, sieve: Sieve, prices: dict[str, Ints], side: str) -> None:
     high, low = prices["high"], prices["low"]
 
-    def text(point: str, at: int) -> str:
-        return f"{side}{point} {block.text[side + point][at].as_py()}"
+    def said(point: str, at: int) -> str:
+        return str(block.text[side + point][at].as_py())
 
-    sieve.refuse(high < low, lambda at: f"{text('high', at)} is below {text('low', at)}")
+    sieve.refuse(high < low, lambda at: f"{side}high {said('high', at)} is below {side}low {said('low', at)}")
     for point in ("open", "close"):
-        _refuse_outside(sieve, (prices[point] > high) | (prices[point] < low), text, point)
+        _refuse_outside(sieve, (prices[point] > high) | (prices[point] < low), said, side, point)
 
 
-def _refuse_outside(sieve: Sieve, outside: Mask, text: Callable[[str, int], str], point: str) -> None:
-    sieve.refuse(outside, lambda at: f"{text(point, at)} is outside {text('low', at)} .. {text('high', at)}")
+def _refuse_outside(sieve: Sieve, outside: Mask, said: Callable[[str, int], str], side: str, point: str) -> None:
+    sieve.refuse(
+        outside, lambda at: f"{side}{point} {said(point, at)} is outside {said('low', at)} .. {said('high', at)}"
+    )
 
 
 def _running_max_before(values: Ints, good: Mask, start: int) -> Ints:

@@ -12,6 +12,8 @@ from njord.market.importers.files import csv_blocks, typed_blocks
 from njord.market.importers.numbers import TimeRule, read_times
 from njord.market.importers.sieve import Block, Ints, Rejects, Sieve
 
+FIRST_ROWS = 1_000
+
 
 class Stream(msgspec.Struct, kw_only=True):
     """How to read one file. ``columns`` are our names by position, '' for what is not wanted."""
@@ -40,15 +42,18 @@ class Stream(msgspec.Struct, kw_only=True):
             yield block
 
     def first_times(self) -> Ints:
-        """Return the good times of the first block, to order files and to find an interval."""
+        """Return the good times of the first rows, to order files and to find an interval."""
+        found: list[Ints] = []
         for block in self.blocks(Rejects()):
             if block.time_ns is not None:
-                return block.time_ns
-            sieve = Sieve(block, Rejects())
-            times = read_times(sieve, block.text["ts"], self.time, "ts")[sieve.good]
-            if len(times):
-                return times
-        return np.zeros(0, dtype=np.int64)
+                found.append(block.time_ns)
+            else:
+                sieve = Sieve(block, Rejects())
+                found.append(read_times(sieve, block.text["ts"], self.time, "ts")[sieve.good])
+            # A short file can come in several blocks: its last row may have no line end
+            if sum(len(times) for times in found) >= FIRST_ROWS:
+                break
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 
 def usual_step_ns(times_ns: Ints) -> int | None:
