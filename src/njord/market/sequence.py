@@ -57,8 +57,7 @@ class Guarded:
             kept &= fine
         if not kept.all() and self.quarantine.first_ns is None:
             self.quarantine.first_ns = int(times[np.flatnonzero(~kept)[0]])
-        if kept.any():
-            self._time_ns = max(self._time_ns, int(times[kept].max()))
+        self._time_ns = max(self._time_ns, int(times.max()))
         return kept
 
     def _in_sequence(self, chunk: Columns, kept: Array) -> Array:
