@@ -108,7 +108,7 @@ def test_an_indicator_equals_ta_lib_over_a_random_walk(row: tuple[Any, ...]) -> 
 
 
 @pytest.mark.parametrize("row", TABLE, ids=NAMES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     # Unique: in a flat window TA-Lib's rolling sums leave a residue, and what it divides by that residue is noise
     cents=st.lists(st.integers(5_000, 50_000), min_size=75, max_size=110, unique=True),
