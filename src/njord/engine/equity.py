@@ -167,6 +167,6 @@ class EquityCurve:
 
 def _lot_worth(instrument: Instrument) -> float:
     grid = Grid.of(instrument)
-    worth = grid.value_numerator / grid.value_denominator / UNITS
-    tick = grid.price_numerator / grid.price_denominator
+    worth: float = grid.value_numerator / grid.value_denominator / UNITS
+    tick: float = grid.price_numerator / grid.price_denominator
     return worth * tick if grid.inverse else worth / tick

@@ -1,6 +1,6 @@
 """Make a market on a grid: resting buys below, resting sells above, moved with the price."""
 
-from njord.domain.market import Bar, BookUpdate, Quote
+from njord.domain.market import Bar, BookUpdate, Quote, Trade
 from njord.strategies.port import Desk, Strategy
 
 
@@ -29,6 +29,9 @@ class GridMaker(Strategy):
 
     def on_quote(self, quote: Quote, desk: Desk) -> None:
         self._quote(quote.instrument_id, quote.mid, desk)
+
+    def on_trade(self, trade: Trade, desk: Desk) -> None:
+        self._quote(trade.instrument_id, trade.price, desk)
 
     def on_book(self, update: BookUpdate, desk: Desk) -> None:
         price = desk.last_price(update.instrument_id)

@@ -1,0 +1,5 @@
+"""``python -m njord``."""
+
+from njord.cli.main import main
+
+main()
