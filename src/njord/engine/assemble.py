@@ -27,6 +27,7 @@ from njord.ledger.portfolio import Portfolio
 from njord.market.book import Book
 from njord.market.catalog import Dataset, DatasetId
 from njord.market.feed import CHUNK_ROWS, Feed, merge, whole_updates
+from njord.market.sequence import Guarded, Quarantine
 from njord.strategies import registry
 from njord.strategies.port import Strategy, overrides
 from njord.venues.simulated.settings import VenueSettings
@@ -75,6 +76,7 @@ class Assembly:
     strategies: dict[StrategyId, Strategy]
     venues: dict[InstrumentId, SimulatedVenue]
     notices: list[str]
+    quarantined: dict[DatasetId, Quarantine]
     here: Path | None = None
 
     def path_of(self, spec: StrategySpec) -> Path:
@@ -105,11 +107,11 @@ def assemble(
     ranges = [*_ranges(config.data, source), *_implied(config.data, instruments, source, notices)]
     settings = {name: config.venues.get(i.venue, config.venue) for name, i in instruments.items()}
     venues = _venues(config, instruments, ranges)
-    feeds = [
-        _feed(each, Grid.of(instruments[each.dataset_id.instrument_id]), source,
-              settings[each.dataset_id.instrument_id].feed_latency_ns)
-        for each in ranges
-    ]  # fmt: skip
+    quarantined: dict[DatasetId, Quarantine] = {}
+    feeds: list[Feed] = []
+    for each in ranges:
+        name = each.dataset_id.instrument_id
+        feeds.append(_feed(each, Grid.of(instruments[name]), source, settings[name].feed_latency_ns, quarantined))
 
     currency = config.account.currency
     portfolio = Portfolio(currency, list(instruments.values()))
@@ -138,7 +140,7 @@ def assemble(
         strategy_id = _unique(name, strategies)
         _connect(state, strategy_id, strategy, _instruments_of(spec, instruments), config.seed)
         strategies[strategy_id] = strategy
-    return Assembly(config, backtest, feeds, ranges, instruments, strategies, venues, notices, here)
+    return Assembly(config, backtest, feeds, ranges, instruments, strategies, venues, notices, quarantined, here)
 
 
 def strategy_name(strategy: type[Strategy]) -> str:
@@ -187,11 +189,11 @@ def _implied(
     return found
 
 
-def _feed(each: Range, grid: Grid, source: Source, latency_ns: int) -> Feed:
+def _feed(each: Range, grid: Grid, source: Source, latency_ns: int, guards: dict[DatasetId, Quarantine]) -> Feed:
     dataset_id = each.dataset_id
-    chunks = source.read(dataset_id, each.start_ns, each.end_ns, CHUNK_ROWS)
-    if dataset_id.kind is Kind.BOOK:
-        chunks = whole_updates(chunks)
+    guarded = Guarded(dataset_id.kind, source.read(dataset_id, each.start_ns, each.end_ns, CHUNK_ROWS))
+    guards[dataset_id] = guarded.quarantine
+    chunks = whole_updates(guarded) if dataset_id.kind is Kind.BOOK else guarded
     return Feed(dataset_id.instrument_id, dataset_id.kind, dataset_id.interval_ns, grid, chunks, latency_ns)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-import njord
 from njord.domain.clock import iso
 from njord.engine.assemble import Assembly, Source
 from njord.engine.config import RunConfig
@@ -16,12 +15,12 @@ from njord.engine.loading import source_hash
 
 SCHEMA_VERSION = 1
 RUN_ID_CHARS = 16
-_VERSIONS_OF = ("msgspec", "numpy", "pyarrow")
+_VERSIONS_OF = ("njord", "msgspec", "numpy", "pyarrow")
 
 
 def code_hash() -> str:
     """Return SHA-256 over the source files of Njord itself, by name and content."""
-    root = Path(njord.__file__).parent
+    root = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
@@ -65,5 +64,5 @@ def manifest(assembly: Assembly, source: Source) -> dict[str, Any]:
     return {
         "run_id": run_id,
         **inputs,
-        "versions": {"njord": njord.__version__, "python": platform.python_version(), **versions},
+        "versions": {"python": platform.python_version(), **versions},
     }

@@ -11,7 +11,8 @@ from njord.engine.config import RunConfig, parse
 from njord.engine.manifest import code_hash
 from njord.engine.replay import Divergence, first_divergence
 from njord.ledger import journal
-from njord.research.result import Result, equity_table, fill_table, trade_table
+from njord.research.outcome import equity_table, fill_table, trade_table
+from njord.research.result import Result
 from njord.research.run import run
 
 MANIFEST = "manifest.json"

@@ -19,8 +19,8 @@ def assumptions(assembly: Assembly) -> list[Assumption]:
     found: list[Assumption] = []
     for venue_id, chosen in settings.items():
         prefix = f"{venue_id}: " if len(settings) > 1 else ""
-        for each in _of_venue(chosen, kinds[venue_id]):
-            found.append(Assumption(prefix + each.name, each.value, each.verdict, each.note))
+        theirs = _of_venue(chosen, kinds[venue_id])
+        found += [Assumption(prefix + each.name, each.value, each.verdict, each.note) for each in theirs]
     profile = assembly.config.profile
     if profile.backtest_only:
         found.append(Assumption("Risk profile", profile.name, "optimistic", "no venue lends without limit"))

@@ -12,8 +12,9 @@ from njord.domain.money import UNITS
 from njord.engine.assemble import Assembly, Source, assemble
 from njord.engine.config import RunConfig
 from njord.engine.manifest import manifest
+from njord.research.outcome import Floats, round_trips
 from njord.research.plausibility import Context, doubts
-from njord.research.result import Floats, Result, round_trips
+from njord.research.result import Result
 from njord.research.statistics import summary
 from njord.strategies.port import Strategy
 
@@ -62,6 +63,11 @@ def _result(assembly: Assembly, made_of: dict[str, Any], cpu_s: float, source: S
     result.warnings = [
         *(f"strategy {each.strategy_id} was stopped: {each.reason}" for each in backtest.stopped),
         *assembly.notices,
+        *(
+            f"{quarantine.count} rows of {name} were out of order and set aside"
+            for name, quarantine in assembly.quarantined.items()
+            if quarantine.count
+        ),
         *getattr(source, "notices", []),
         *doubts(stats, _context(assembly, result)),
     ]

@@ -1,0 +1,153 @@
+"""The outcome of a run: what happened, in figures and tables."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from njord.domain.money import UNITS, decimal
+from njord.engine.assemble import Assembly, Source
+from njord.engine.desk import strategy_of
+from njord.ledger.lots import ClosedLot
+from njord.research.trades import RoundTrip
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+class Outcome:
+    """What came of a run. ``stats`` is a plain dict; ``digest`` is SHA-256 over the run's canonical commands."""
+
+    def __init__(
+        self, assembly: Assembly, manifest: dict[str, Any], source: Source, times_ns: Integers, equity: Floats,
+        benchmark: Floats | None, trips: list[RoundTrip], stats: dict[str, float | int | None], cpu_s: float,
+    ) -> None:  # fmt: skip
+        self.assembly = assembly
+        self.manifest = manifest
+        self.source = source
+        self.times_ns = times_ns
+        self.equity_values = equity
+        self.benchmark = benchmark
+        self.round_trips = trips
+        self.stats = stats
+        self.cpu_s = cpu_s
+        self.fees = 0.0
+        self.funding = 0.0
+        self.warnings: list[str] = []
+        self.digest = assembly.backtest.journal.digest
+        self.run_id: str = manifest["run_id"]
+
+    @property
+    def final_equity(self) -> str:
+        """What the account is worth at the end, exactly, in its currency."""
+        return str(decimal(self.assembly.backtest.state.equity_units()).normalize())
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """How many orders were refused, by our risk engine or the venue, by reason."""
+        return dict(sorted(Counter(self.assembly.backtest.refused).items()))
+
+    def document(self) -> dict[str, Any]:
+        """Return what ``njord backtest --json`` prints, less the artifacts."""
+        backtest = self.assembly.backtest
+        figures = {name: self.stats.get(name) for name in ("total_return", "sharpe", "sortino", "max_drawdown")}
+        return {
+            "run_id": self.run_id,
+            "digest": self.digest,
+            "events": backtest.events,
+            "orders": backtest.orders,
+            "fills": len(backtest.fills),
+            "rejected": sum(self.rejected.values()),
+            "rejected_by_reason": self.rejected,
+            "final_equity": float(self.final_equity),
+            "final_equity_exact": self.final_equity,
+            "net_pnl": self.stats.get("net_pnl"),
+            "fees": self.fees,
+            "funding": self.funding,
+            **figures,
+            "trades": len(self.round_trips),
+            "run_cpu_s": round(self.cpu_s, 6),
+            "events_per_cpu_s": round(backtest.events / self.cpu_s) if self.cpu_s > 0 else None,
+            "stopped": {each.strategy_id: each.reason for each in backtest.stopped},
+            "warnings": self.warnings,
+        }
+
+    def __repr__(self) -> str:
+        backtest, currency = self.assembly.backtest, self.assembly.config.account.currency
+        return (
+            f"{type(self).__name__}({self.run_id}: {backtest.events:,} events, {len(backtest.fills):,} fills, "
+            f"final equity {self.final_equity} {currency}, digest {self.digest[:12]}…)"
+        )
+
+
+def round_trips(assembly: Assembly) -> list[RoundTrip]:
+    """Return what was opened and closed, in the account's currency at the last rates."""
+    return [_round_trip(assembly, closed) for closed in assembly.backtest.state.closed]
+
+
+def fill_table(outcome: Outcome) -> Any:
+    """Return all fills as an Arrow table."""
+    import pyarrow as pa
+
+    backtest = outcome.assembly.backtest
+    fills, grids = backtest.fills, backtest.state.grids
+    return pa.table(
+        {
+            "time": pa.array([f.venue_time_ns for f in fills], pa.timestamp("ns", tz="UTC")),
+            "strategy": [strategy_of(f.client_order_id) for f in fills],
+            "instrument": [f.instrument_id for f in fills],
+            "side": [f.side.value for f in fills],
+            "price": [grids[f.instrument_id].price(f.price_ticks) for f in fills],
+            "quantity": [grids[f.instrument_id].quantity(f.quantity_lots) for f in fills],
+            "fee": [f.fee_units / UNITS for f in fills],
+            "fee_asset": [f.fee_asset for f in fills],
+            "liquidity": [f.liquidity.value for f in fills],
+            "reason": [f.reason.value for f in fills],
+            "order_id": [f.client_order_id for f in fills],
+            "fill_id": [f.fill_id for f in fills],
+            "cause": [f.causation_id for f in fills],
+            "price_ticks": pa.array([f.price_ticks for f in fills], pa.int64()),
+            "quantity_lots": pa.array([f.quantity_lots for f in fills], pa.int64()),
+        }
+    )
+
+
+def equity_table(outcome: Outcome) -> Any:
+    """Return the equity curve as an Arrow table."""
+    import pyarrow as pa
+
+    return pa.table({"time": pa.array(outcome.times_ns, pa.timestamp("ns", tz="UTC")), "equity": outcome.equity_values})
+
+
+def trade_table(outcome: Outcome) -> Any:
+    """Return the round trips as an Arrow table."""
+    import pyarrow as pa
+
+    names = [name for name in RoundTrip.__struct_fields__ if name != "bars_held"]
+    columns: dict[str, Any] = {name: [getattr(trip, name) for trip in outcome.round_trips] for name in names}
+    for name in ("entry_ns", "exit_ns"):
+        columns[name.replace("_ns", "_time")] = pa.array(columns.pop(name), pa.timestamp("ns", tz="UTC"))
+    return pa.table(columns)
+
+
+def _round_trip(assembly: Assembly, closed: ClosedLot) -> RoundTrip:
+    state = assembly.backtest.state
+    instrument = assembly.instruments[closed.instrument_id]
+    grid = state.grids[closed.instrument_id]
+    last = state.last_ticks() if instrument.settlement != state.portfolio.currency else {}
+
+    def money(units: int) -> float:
+        return float(state.portfolio.converter.convert(units, instrument.settlement, last) / UNITS)
+
+    def price(worth_units: int) -> float:
+        # From worth back to price; after a split the price is that of a new share
+        value, worth = grid.value_numerator * closed.lots, worth_units * grid.value_denominator
+        ticks = -value / worth if grid.inverse else worth / value
+        return ticks * grid.price_numerator / grid.price_denominator
+
+    return RoundTrip(
+        closed.instrument_id, closed.entry_ns, closed.exit_ns, "long" if closed.lots > 0 else "short",
+        grid.quantity(abs(closed.lots)), price(closed.entry_units), price(closed.exit_units),
+        money(closed.gain_units - closed.fee_units), money(closed.fee_units),
+    )  # fmt: skip
