@@ -136,8 +136,8 @@ def assemble(
 
     made = given if given is not None else [_strategy(spec, here) for spec in config.strategies]
     strategies: dict[StrategyId, Strategy] = {}
-    for (name, strategy), spec in zip(made, config.strategies, strict=True):
-        strategy_id = _unique(name, strategies)
+    for (called, strategy), spec in zip(made, config.strategies, strict=True):
+        strategy_id = _unique(called, strategies)
         _connect(state, strategy_id, strategy, _instruments_of(spec, instruments), config.seed)
         strategies[strategy_id] = strategy
     return Assembly(config, backtest, feeds, ranges, instruments, strategies, venues, notices, quarantined, here)
@@ -181,12 +181,22 @@ def _implied(
             what = "funding" if kind is Kind.FUNDING else "splits and dividends"
             notices.append(f"no {kind} data of {name}: its {what} are not part of this result")
             continue
-        starts = [spec.start_ns for spec in own]
-        ends = [spec.end_ns for spec in own]
-        start_ns = None if None in starts else min(s for s in starts if s is not None)
-        end_ns = None if None in ends else max(e for e in ends if e is not None)
+        start_ns, end_ns = _span(own, source)
         found.append(Range(dataset_id, start_ns, end_ns))
     return found
+
+
+def _span(specs: list[DataSpec], source: Source) -> tuple[int, int]:
+    # From the first to the last moment at which the prices of these data sets are known
+    starts: list[int] = []
+    ends: list[int] = []
+    for spec in specs:
+        dataset = source.dataset(DatasetId(spec.instrument_id, spec.kind, spec.interval_ns))
+        assert dataset is not None, spec
+        last_ns = dataset.last_ns + (spec.interval_ns or 0) + 1
+        starts.append(max(dataset.first_ns, spec.start_ns or dataset.first_ns))
+        ends.append(min(last_ns, spec.end_ns or last_ns))
+    return min(starts), max(ends)
 
 
 def _feed(each: Range, grid: Grid, source: Source, latency_ns: int, guards: dict[DatasetId, Quarantine]) -> Feed:

@@ -69,6 +69,7 @@ class Backtest:
         for window in windows:
             if self.first_ns is None:
                 self.first_ns = int(window.times_ns[0])
+                self.curve.start(self.first_ns)
             self._window(window.events)
             self.events += len(window.events)
             self.curve.add(window)
@@ -201,6 +202,8 @@ class Backtest:
         if venue is not None:
             venue.on_status(event)
             self._deliver(venue.reports_of(event.instrument_id))
+        if isinstance(event, Split):
+            self.curve.split(event)
 
 
 class EndlessReaction(RuntimeError):

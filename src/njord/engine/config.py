@@ -101,6 +101,16 @@ def parse(document: Any, source: str = "config") -> RunConfig:
     return config
 
 
+def restore(document: Any, source: str) -> RunConfig:
+    """Return a config from its own canonical form, in which decimals are text. Raises ConfigError."""
+    try:
+        config = msgspec.convert(document, RunConfig)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(f"{source}: {_worded(str(error))}") from None
+    _check(config, source)
+    return config
+
+
 def _check(config: RunConfig, source: str) -> None:
     if not config.data:
         raise ConfigError(f"{source}: data: must name at least one data set")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from njord.domain.command import Entry
 from njord.domain.ids import InstrumentId
 from njord.domain.instrument import Grid, Instrument
+from njord.domain.market import Split
 from njord.domain.money import UNITS
 from njord.ledger.portfolio import Portfolio
 from njord.market.feed import Window
@@ -69,6 +70,7 @@ class EquityCurve:
         self._lots = {name: _Series(0.0) for name in instruments}
         self._costs = {name: _Series(0.0) for name, i in instruments.items() if not i.paid_in_full}
         self._prices = dict.fromkeys(instruments, np.nan)
+        self._splits: list[Split] = []  # Of the window that comes next
         # What one lot is worth at a price of 1 (or, inverse, at 1 / price)
         self._worth = {name: _lot_worth(instrument) for name, instrument in instruments.items()}
 
@@ -89,10 +91,22 @@ class EquityCurve:
                     cost = sum(holding.cost_units for holding in holdings if holding.instrument_id == name)
                     self._costs[name].change(time_ns, cost / UNITS)
 
+    def split(self, split: Split) -> None:
+        """Take note that the price of an instrument changed its meaning: what is held is worth what it was."""
+        self._splits.append(split)
+
+    def start(self, time_ns: int) -> None:
+        """Put down what the account is worth before the first event, in whose name ``time_ns`` is."""
+        asset = self._portfolio.currency
+        self._times.append(np.array([time_ns - 1], dtype=np.int64))
+        self._values.append(np.array([self._portfolio.cash[asset] / UNITS]))
+        self._reference.append(np.array([np.nan]))
+
     def add(self, window: Window) -> None:
         """Value the account at the moments of a window, all of whose events have been dealt with."""
         times_ns = self._moments(window.times_ns)
         prices = {name: self._price_at(name, window, times_ns) for name in self._instruments}
+        self._splits.clear()
         equity = np.zeros(len(times_ns))
         for asset, series in self._cash.items():
             equity += np.nan_to_num(series.at(times_ns) * self._rate(asset, prices))
@@ -146,6 +160,12 @@ class EquityCurve:
         known = ~np.isnan(own_marks)
         if not known.all():
             own_times, own_marks = own_times[known], own_marks[known]
+        for split in self._splits:
+            if split.instrument_id == name:
+                position = int(np.searchsorted(own_times, split.venue_time_ns))
+                before = own_marks[position - 1] if position else self._prices[name]
+                own_times = np.insert(own_times, position, split.venue_time_ns)
+                own_marks = np.insert(own_marks, position, before * split.denominator / split.numerator)
         where = np.searchsorted(own_times, times_ns, side="right")
         prices: Floats = np.concatenate([[self._prices[name]], own_marks])[where]
         if len(own_marks):

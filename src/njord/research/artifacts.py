@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from njord.engine.assemble import Source
-from njord.engine.config import RunConfig, parse
+from njord.engine.config import RunConfig, restore
 from njord.engine.manifest import code_hash
 from njord.engine.replay import Divergence, first_divergence
 from njord.ledger import journal
@@ -113,16 +113,7 @@ def _config(manifest: dict[str, Any], folder: Path) -> RunConfig:
         if spec.get("file"):
             # The copy that was kept with the run, whatever has become of the original
             spec["file"] = str((folder / STRATEGY_FOLDER / Path(spec["file"]).name).resolve())
-    return parse(_plain(document), str(folder / MANIFEST))
-
-
-def _plain(value: Any) -> Any:
-    # Decimals were written as text; a config wants numbers, and a missing field rather than null
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items() if part is not None}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return value
+    return restore(document, str(folder / MANIFEST))
 
 
 def _keep_strategies(result: Result, folder: Path) -> None:

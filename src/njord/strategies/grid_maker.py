@@ -1,13 +1,15 @@
 """Make a market on a grid: resting buys below, resting sells above, moved with the price."""
 
+from njord.domain.fill import Fill
 from njord.domain.market import Bar, BookUpdate, Quote, Trade
+from njord.domain.order import Side
 from njord.strategies.port import Desk, Strategy
 
 
 class GridMaker(Strategy):
-    """Keep ``levels`` post-only bids and asks, ``step`` (a fraction of the price) apart, around a centre that
-    moves when the price has left it by a step. Buys stop at ``position_max``, sells when there is nothing left to
-    sell (or, ``short``, at minus the same).
+    """Keep ``levels`` post-only bids and asks, ``step`` (a fraction of the price) apart, around a centre. A bid that is
+    filled is answered by an ask one step above it, and the other way round. When the price leaves the grid, the grid
+    is laid anew around it. Holdings stay between nothing (or, ``short``, minus ``position_max``) and ``position_max``.
     """
 
     def __init__(
@@ -25,28 +27,40 @@ class GridMaker(Strategy):
         self.centre: dict[str, float] = {}
 
     def on_bar(self, bar: Bar, desk: Desk) -> None:
-        self._quote(bar.instrument_id, bar.close, desk)
+        self._follow(bar.instrument_id, bar.close, desk)
 
     def on_quote(self, quote: Quote, desk: Desk) -> None:
-        self._quote(quote.instrument_id, quote.mid, desk)
+        self._follow(quote.instrument_id, quote.mid, desk)
 
     def on_trade(self, trade: Trade, desk: Desk) -> None:
-        self._quote(trade.instrument_id, trade.price, desk)
+        self._follow(trade.instrument_id, trade.price, desk)
 
     def on_book(self, update: BookUpdate, desk: Desk) -> None:
         price = desk.last_price(update.instrument_id)
         if price is not None:
-            self._quote(update.instrument_id, price, desk)
+            self._follow(update.instrument_id, price, desk)
 
-    def _quote(self, name: str, price: float, desk: Desk) -> None:
+    def on_fill(self, fill: Fill, desk: Desk) -> None:
+        price = fill.price_ticks * float(desk.definition(fill.instrument_id).price_tick)
+        if fill.side is Side.BUY:
+            self._ask(fill.instrument_id, price * (1 + self.step), desk)
+        else:
+            self._bid(fill.instrument_id, price * (1 - self.step), desk)
+
+    def _follow(self, name: str, price: float, desk: Desk) -> None:
         centre = self.centre.get(name)
-        if centre is not None and abs(price / centre - 1) < self.step:
+        if centre is not None and abs(price / centre - 1) <= (self.levels + 1) * self.step:
             return
         self.centre[name] = price
         desk.cancel_all(name)
-        position = desk.position(name)
         for level in range(1, self.levels + 1):
-            if position + level * self.quantity <= self.position_max:
-                desk.buy(self.quantity, instrument=name, limit=price * (1 - level * self.step), post_only=True)
-            if position - level * self.quantity >= self.position_min:
-                desk.sell(self.quantity, instrument=name, limit=price * (1 + level * self.step), post_only=True)
+            self._bid(name, price * (1 - level * self.step), desk)
+            self._ask(name, price * (1 + level * self.step), desk)
+
+    def _bid(self, name: str, price: float, desk: Desk) -> None:
+        if desk.position(name) + self.quantity <= self.position_max:
+            desk.buy(self.quantity, instrument=name, limit=price, post_only=True)
+
+    def _ask(self, name: str, price: float, desk: Desk) -> None:
+        if desk.position(name) - self.quantity >= self.position_min:
+            desk.sell(self.quantity, instrument=name, limit=price, post_only=True)

@@ -210,7 +210,8 @@ class SimulatedVenue:
 def _replaced(order: NewOrder, command: ReplaceOrder) -> NewOrder:
     return NewOrder(
         order.client_order_id, order.strategy_id, order.instrument_id, order.side, order.order_type,
-        command.quantity_lots, command.limit_ticks, order.stop_ticks, order.time_in_force, order.post_only, order.reduce_only,
+        command.quantity_lots, command.limit_ticks, order.stop_ticks, order.time_in_force, order.post_only,
+        order.reduce_only,
     )  # fmt: skip
 
 
