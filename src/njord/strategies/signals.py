@@ -1,6 +1,6 @@
 """Signals: a strategy written as one function over a pandas frame, played honestly, bar by bar.
 
-The frame has one instrument's bars: an index ``ts`` (start of each bar, UTC) and open, high, low, close, volume as floats.
+The frame has one instrument's bars: an index ``ts`` (start of each bar, UTC), and open, high, low, close, volume.
 A signal is the position to hold once its bar is complete, in units of the instrument; NaN leaves things as they are.
 """
 
@@ -102,10 +102,10 @@ def pandas() -> Any:
 
 def frame_of(start_ns: Integers, values: Floats) -> "pd.DataFrame":
     """Return bars as ``signals`` sees them. ``values`` has a row per column: open, high, low, close, volume."""
-    pd = pandas()
-    index = pd.DatetimeIndex(start_ns.view("M8[ns]"), name="ts").tz_localize("UTC")
-    found: pd.DataFrame = pd.DataFrame(values.T, index=index, columns=list(COLUMNS))
-    return found
+    library = pandas()
+    index = library.DatetimeIndex(start_ns.view("M8[ns]"), name="ts").tz_localize("UTC")
+    frame: pd.DataFrame = library.DataFrame(values.T, index=index, columns=list(COLUMNS))
+    return frame
 
 
 def last_of(answer: Any, rows: int) -> float:
