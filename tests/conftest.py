@@ -1,0 +1,62 @@
+"""What all tests share: the real data beside the project, a socket guard, and a small market to trade in."""
+
+import os
+import socket
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from njord.domain.ids import InstrumentId
+from njord.domain.instrument import Instrument, InstrumentKind
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    said = os.environ.get("NJORD_SHARED_DATA")
+    folder = Path(said) if said else Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real market data at {folder}; say where it is with NJORD_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch, request):
+    """No test of the core may open a connection; those that drive a browser say so with their marker."""
+
+    def refuse(*_args):
+        raise AssertionError("a test tried to open a network connection")
+
+    if "browser" not in request.keywords:
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch, tmp_path_factory):
+    """Tests never touch the user's own NJORD_HOME."""
+    monkeypatch.setenv("NJORD_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def spot() -> Instrument:
+    return Instrument(
+        instrument_id=InstrumentId("BTC/USD.SIM"), kind=InstrumentKind.SPOT, base="BTC", quote="USD",
+        price_tick=Decimal("0.01"), quantity_lot=Decimal("0.0001"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def bars():
+    """Return a maker of seeded random-walk bars on a grid of cents, as columns."""
+
+    def make(count: int, seed: int = 1, start: float = 100.0, volatility: float = 0.01):
+        rng = np.random.default_rng(seed)
+        close = np.round(start * np.exp(np.cumsum(rng.normal(0, volatility, count))), 2)
+        opened = np.r_[start, close[:-1]]
+        high = np.round(np.maximum(opened, close) * (1 + np.abs(rng.normal(0, volatility / 2, count))), 2)
+        low = np.round(np.minimum(opened, close) * (1 - np.abs(rng.normal(0, volatility / 2, count))), 2)
+        ts = 1_577_836_800 + 3600 * np.arange(count)
+        return {"ts": ts, "open": opened, "high": high, "low": low, "close": close, "volume": np.full(count, 50.0)}
+
+    return make

@@ -1,0 +1,135 @@
+"""Orders: legal moves only, reservations that never go wrong, fills applied once."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from njord.domain.event import CancelRejected, OrderAccepted, OrderCancelled, OrderExpired, OrderRejected, OrderReplaced
+from njord.domain.fill import Fill, FillReason, Liquidity
+from njord.domain.instrument import Grid
+from njord.domain.order import TRANSITIONS, IllegalTransition, NewOrder, OrderStatus, OrderType, Rejection, Side
+from njord.execution.oms import Orders, Tracked
+
+NAME = "BTC/USD.SIM"
+
+
+def order(order_id="a-1", side=Side.BUY, lots=10):
+    return NewOrder(order_id, "a", NAME, side, OrderType.LIMIT, lots, limit_ticks=100)
+
+
+def fill(order_id="a-1", lots=10, fill_id="f1", side=Side.BUY):
+    return Fill(fill_id, order_id, NAME, side, 100, lots, 0, "USD", Liquidity.MAKER, FillReason.VENUE, "", 1, 1)
+
+
+@pytest.fixture
+def grid(spot):
+    return Grid.of(spot)
+
+
+@pytest.mark.parametrize("before", list(OrderStatus))
+@pytest.mark.parametrize("after", list(OrderStatus))
+def test_every_transition_is_legal_or_refused(before, after, grid):
+    tracked = Tracked(order(), grid)
+    tracked.status = before
+    if after in TRANSITIONS[before]:
+        tracked.become(after)
+        assert tracked.status is after
+    else:
+        with pytest.raises(IllegalTransition, match="a-1"):
+            tracked.become(after)
+        assert tracked.status is before
+
+
+def test_exposure_is_reserved_at_submission_and_released_at_the_end(grid):
+    orders = Orders()
+    orders.submit(order(), grid)
+    assert orders.working_lots(NAME, Side.BUY) == 10
+
+    orders.apply(OrderAccepted("a-1", NAME, 1, 1))
+    orders.fill(fill(lots=4))
+    assert orders.working_lots(NAME, Side.BUY) == 6
+
+    orders.apply(OrderCancelled("a-1", NAME, Rejection.REQUESTED, 2, 2))
+    assert orders.working_lots(NAME, Side.BUY) == 0
+    assert orders.done["a-1"] is OrderStatus.CANCELLED
+    assert orders.known("a-1")
+
+
+def test_a_fill_that_arrives_twice_is_applied_once(grid):
+    orders = Orders()
+    orders.submit(order(), grid)
+    assert orders.fill(fill(lots=4)) is not None
+    assert orders.fill(fill(lots=4)) is None
+    assert orders.open["a-1"].filled_lots == 4
+
+
+def test_a_fill_can_overtake_its_acknowledgement(grid):
+    orders = Orders()
+    orders.submit(order(), grid)
+    orders.fill(fill(lots=4))
+    assert orders.apply(OrderAccepted("a-1", NAME, 1, 1)) is None
+    assert orders.open["a-1"].status is OrderStatus.PARTIALLY_FILLED
+
+
+def test_what_cannot_be_true_is_an_error(grid):
+    orders = Orders()
+    with pytest.raises(IllegalTransition, match="never sent"):
+        orders.apply(OrderAccepted("a-1", NAME, 1, 1))
+    orders.submit(order(), grid)
+    with pytest.raises(IllegalTransition, match="had 10 left"):
+        orders.fill(fill(lots=11))
+    orders.fill(fill(lots=10))
+    with pytest.raises(IllegalTransition, match="was filled already"):
+        orders.fill(fill(lots=1, fill_id="f2"))
+    assert orders.apply(OrderExpired("a-1", NAME, 2, 2)) is None  # Late news of what is over
+
+
+class Machine(RuleBasedStateMachine):
+    """Any legal history leaves the reservations equal to what the open orders could still fill."""
+
+    def __init__(self):
+        super().__init__()
+        self.orders = Orders()
+        self.grid = None
+        self.count = 0
+
+    @rule(side=st.sampled_from(list(Side)), lots=st.integers(1, 50))
+    def submit(self, side, lots):
+        self.count += 1
+        self.orders.submit(order(f"a-{self.count}", side, lots), self.grid)
+
+    @precondition(lambda self: self.orders.open)
+    @rule(data=st.data(), what=st.sampled_from(["accept", "fill", "cancel", "reject", "expire", "replace", "late"]))
+    def report(self, data, what):
+        order_id = data.draw(st.sampled_from(list(self.orders.open)))
+        tracked = self.orders.open[order_id]
+        if what == "accept":
+            self.orders.apply(OrderAccepted(order_id, NAME, 1, 1))
+        elif what == "fill":
+            self.count += 1
+            lots = data.draw(st.integers(1, tracked.leaves_lots))
+            self.orders.fill(fill(order_id, lots, f"f{self.count}", tracked.side))
+        elif what == "replace":
+            lots = data.draw(st.integers(tracked.filled_lots + 1, tracked.filled_lots + 60))
+            self.orders.apply(OrderReplaced(order_id, NAME, lots, 101, 1, 1))
+        elif what == "late":
+            self.orders.apply(CancelRejected(order_id, NAME, Rejection.ORDER_DONE, 1, 1))
+        elif what == "reject":
+            if OrderStatus.REJECTED in TRANSITIONS[tracked.status]:
+                self.orders.apply(OrderRejected(order_id, NAME, Rejection.PRICE_INVALID, 1, 1))
+        else:
+            kind = OrderExpired(order_id, NAME, 1, 1)
+            gone = OrderCancelled(order_id, NAME, Rejection.REQUESTED, 1, 1)
+            self.orders.apply(kind if what == "expire" else gone)
+
+    @invariant()
+    def reservations_add_up(self):
+        for side in Side:
+            working = sum(t.leaves_lots for t in self.orders.open.values() if t.side is side)
+            assert self.orders.working_lots(NAME, side) == working
+        assert not set(self.orders.open) & set(self.orders.done)
+
+
+Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestMachine = Machine.TestCase
