@@ -6,6 +6,7 @@ takes its input block by block, each block's state going into the next, so it is
 
 import hashlib
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -43,6 +44,8 @@ class Journal:
         self._file: IO[bytes] = (
             path.open("wb+") if path is not None else tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES_MAX)  # noqa: SIM115 - it lives as long as the journal
         )
+        # Notebooks drop results without a word, and the file goes with them
+        self._release = weakref.finalize(self, self._file.close)
         self._hash = hashlib.sha256()
         self._pending: list[bytes] = []
         self._records = 0
@@ -90,8 +93,9 @@ class Journal:
 
     def close(self) -> None:
         """Write out what is pending and let go of the file."""
-        self.flush()
-        self._file.close()
+        if self._release.alive:
+            self.flush()
+            self._release()
 
 
 def read(path: Path) -> Iterator[Record]:
