@@ -36,6 +36,9 @@ RUN_S_MAX = 1_800
 TOLERANCE = Decimal("0.000001")
 MARK = "RESULT "
 
+COLUMNS = (
+    "engine", "events", "events/CPU-s", "Njord is", "with loading", "Njord is", "peak MB", "orders", "result",
+)  # fmt: skip
 TASKS = {
     "none": "both averages on every bar, no orders",
     "next_open": "EMA cross, filled at the next open",
@@ -220,10 +223,8 @@ def table(rows: list[dict[str, Any]]) -> str:
             continue
         njord = next((row for row in own if row["peer"] == "njord" and "error" not in row), None)
         parts.append(f"\n### {task}: {title}\n")
-        parts.append(
-            "| engine | events | events/CPU-s | Njord is | with loading, events/CPU-s | peak MB | orders | result |"
-        )
-        parts.append("|---|---:|---:|---:|---:|---:|---:|---|")
+        parts.append(f"| {' | '.join(COLUMNS)} |")
+        parts.append("|---|---:|---:|---:|---:|---:|---:|---:|---|")
         for row in own:
             name = f"{row['label']} {row.get('version', '')}".strip()
             name += ", from Parquet" if row["task"].endswith("_catalog") else ""
