@@ -5,6 +5,7 @@ is under way (orders to the venue, reports and news to us, timers) waits in one 
 what it is, then by when it was sent. An order that arrives at the very moment of a market event comes after it.
 """
 
+import collections
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,12 +61,15 @@ class Backtest:
         self._matching = _matching(venues)
         self._pending: list[tuple[int, int, int, Any]] = []
         self._sent = itertools.count()
+        # What happens without delay: orders arriving at a venue and reports reaching us, in the order they came up
+        self._now: collections.deque[tuple[int, Any]] = collections.deque()
         self._market_ns = 0
         self._reactions = 0
 
     def run(self, windows: Iterable[Window], progress: Callable[[int, int], None] | None = None) -> None:
         """Run to the end of the data. ``progress`` is told events and time after each window."""
         self._record("start", engine.start(self.state))
+        self._settle()
         for window in windows:
             if self.first_ns is None:
                 self.first_ns = int(window.times_ns[0])
@@ -77,12 +81,13 @@ class Backtest:
                 progress(self.events, self._market_ns)
         self._until(self._market_ns + 1)
         self._record("stop", engine.finish(self.state))
+        self._settle()
         self.journal.flush()
 
     def _window(self, events: list[MarketEvent]) -> None:
         # The hot loop. Everything that is looked up per event is looked up once here
         state, pending, matching = self.state, self._pending, self._matching
-        step, record = engine.step, self._record
+        step, record, settle = engine.step, self._record, self._settle
         for event in events:
             time_ns = event.venue_time_ns
             if pending and pending[0][0] < time_ns:
@@ -95,6 +100,7 @@ class Backtest:
                     matcher.on_event(event)
                 if matcher.blotter.reports:
                     self._deliver(matcher.blotter.drain())
+                    self._settle()
                     if pending and pending[0][0] <= time_ns:
                         self._reports_until(time_ns)
                 matcher.last = event
@@ -106,6 +112,7 @@ class Backtest:
             commands = step(state, event)
             if commands:
                 record(event, commands)
+                settle()
 
     def _until(self, before_ns: int) -> None:
         # Everything under way that is due before a moment
@@ -121,10 +128,26 @@ class Backtest:
             self._due(due_ns, what, item)
 
     def _due(self, due_ns: int, what: int, item: Any) -> None:
+        self._reactions = 0
         if what == _ARRIVAL:
             self._arrive(item, due_ns)
         else:
             self._step(item)
+        self._settle()
+
+    def _settle(self) -> None:
+        # One after the other, never one within the other: however long a chain of reactions is, the stack is not
+        now = self._now
+        while now:
+            what, item = now.popleft()
+            if what == _ARRIVAL:
+                self._arrive(item, max(self._market_ns, self.state.time_ns))
+            else:
+                self._step(item)
+            self._reactions += 1
+            if self._reactions > REACTIONS_PER_EVENT_MAX:
+                now.clear()
+                raise EndlessReaction(f"more than {REACTIONS_PER_EVENT_MAX} reactions to one event, last to {item}")
 
     def _step(self, event: Event) -> None:
         late_ns = self.state.time_ns
@@ -144,7 +167,7 @@ class Backtest:
             if report.local_time_ns > self._market_ns:
                 heapq.heappush(self._pending, (report.local_time_ns, _REPORT, next(self._sent), report))
             else:
-                self._step(report)
+                self._now.append((_REPORT, report))
 
     def _record(self, cause: Event | str, commands: Sequence[Command]) -> None:
         """Write down what was decided; only then do it."""
@@ -153,9 +176,6 @@ class Backtest:
         state = self.state
         name = cause if isinstance(cause, str) else _cause(cause)
         self.journal.append(state.sequence, state.time_ns, name, commands)
-        self._reactions += 1
-        if self._reactions > REACTIONS_PER_EVENT_MAX:
-            raise EndlessReaction(f"more than {REACTIONS_PER_EVENT_MAX} reactions to one event, last of all to {name}")
         for command in commands:
             self._obey(command)
 
@@ -185,7 +205,7 @@ class Backtest:
             due_ns = max(self._market_ns, self.state.time_ns) + latency_ns
             heapq.heappush(self._pending, (due_ns, _ARRIVAL, next(self._sent), command))
         else:
-            self._arrive(command, max(self._market_ns, self.state.time_ns))
+            self._now.append((_ARRIVAL, command))
 
     def _arrive(self, command: NewOrder | CancelOrder | ReplaceOrder, time_ns: int) -> None:
         venue = self._venues[command.instrument_id]
@@ -202,6 +222,7 @@ class Backtest:
         if venue is not None:
             venue.on_status(event)
             self._deliver(venue.reports_of(event.instrument_id))
+            self._settle()
         if isinstance(event, Split):
             self.curve.split(event)
 

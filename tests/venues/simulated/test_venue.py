@@ -461,3 +461,12 @@ def test_impossible_settings_are_refused(settings):
 def test_impossible_fees_are_refused(kind, rate):
     with pytest.raises(ValueError, match="fees"):
         Fees(**{kind: Decimal(rate)})
+
+
+def test_a_market_order_meets_our_own_only_where_ours_is_the_best_there_is():
+    market = Market(Kind.QUOTES)
+    market.quote(99, 10, 101, 20)
+    market.order(SELL, limit=105)
+    assert fills(market.order(BUY)) == [(10, 101, FillReason.CROSSED_QUOTE)]
+    market.order(SELL, limit=101)
+    assert reasons(market.order(BUY)) == [Rejection.SELF_TRADE]

@@ -67,6 +67,10 @@ class BarMatcher:
             self._known_ns = time_ns
             self._take(working, close, FillReason.SAME_CLOSE, f"bar:{bar.instrument_id}:{bar.venue_time_ns}", time_ns)
 
+    def best_against(self, sign: int) -> int | None:
+        """Return the price an order of this side would meet first, as far as the last close tells."""
+        return None if self.last is None else _prices(self.last, sign, self)[3]
+
     def would_cross(self, working: Working) -> bool:
         """Return whether a limit order would trade at once, as far as the last close tells."""
         return self.last is not None and working.within(_prices(self.last, working.sign, self)[3])

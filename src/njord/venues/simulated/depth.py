@@ -61,6 +61,11 @@ class BookMatcher:
                 working.ahead_lots = self._resting_lots(working)
         working.fresh = False
 
+    def best_against(self, sign: int) -> int | None:
+        """Return the price an order of this side would meet first."""
+        best = self.book.best_ask() if sign > 0 else self.book.best_bid()
+        return None if best is None else best[0]
+
     def would_cross(self, working: Working) -> bool:
         """Return whether a limit order would trade at once."""
         best = self.book.best_ask() if working.sign > 0 else self.book.best_bid()

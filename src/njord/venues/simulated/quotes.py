@@ -54,6 +54,12 @@ class QuoteMatcher:
                 working.ahead_lots = _displayed(quote, working)
         working.fresh = False
 
+    def best_against(self, sign: int) -> int | None:
+        """Return the price an order of this side would meet first: the quote's, or the last trade's."""
+        if self.quote is not None:
+            return self.quote.ask_ticks if sign > 0 else self.quote.bid_ticks
+        return None if self.last_trade is None else self.last_trade.price_ticks
+
     def would_cross(self, working: Working) -> bool:
         """Return whether a limit order would trade at once."""
         quote = self.quote

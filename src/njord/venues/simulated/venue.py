@@ -108,7 +108,7 @@ class SimulatedVenue:
         if reason is not None:
             return [_rejected(order, reason, time_ns, local_ns)]
         self._order_ids.add(order.client_order_id)
-        ours = [other for other in blotter.orders if _would_trade(working, other)]
+        ours = [other for other in blotter.orders if _would_trade(working, other, matcher)]
         if ours and self.settings.self_trade is SelfTrade.CANCEL_NEWEST:
             return [_rejected(order, Rejection.SELF_TRADE, time_ns, local_ns)]
         for other in ours:
@@ -148,7 +148,7 @@ class SimulatedVenue:
         matcher = self._matchers[command.instrument_id]
         crosses = moved and (
             (changed.order.post_only and matcher.would_cross(changed))
-            or any(_would_trade(changed, other) for other in blotter.orders if other is not working)
+            or any(_would_trade(changed, other, matcher) for other in blotter.orders if other is not working)
         )
         if crosses:
             post_only = Rejection.POST_ONLY_WOULD_CROSS if changed.order.post_only else Rejection.SELF_TRADE
@@ -215,11 +215,20 @@ def _replaced(order: NewOrder, command: ReplaceOrder) -> NewOrder:
     )  # fmt: skip
 
 
-def _would_trade(incoming: Working, resting: Working) -> bool:
-    # Two of ours that are awake, on opposite sides, at prices that meet
+def _would_trade(incoming: Working, resting: Working, matcher: Matcher) -> bool:
+    """Return whether two of our own orders, both awake and on opposite sides, could meet.
+
+    Two limits meet when their prices do. An order at market meets ours only where ours is as good as the best that
+    others are known to offer; behind that, others trade first.
+    """
     if incoming.sign == resting.sign or incoming.stop_ticks is not None or resting.stop_ticks is not None:
         return False
-    return resting.limit_ticks is None or incoming.within(resting.limit_ticks)
+    if resting.limit_ticks is None:
+        return incoming.at_market
+    if not incoming.at_market:
+        return incoming.within(resting.limit_ticks)
+    best = matcher.best_against(incoming.sign)
+    return best is not None and (resting.limit_ticks - best) * incoming.sign <= 0
 
 
 def _rejected(order: NewOrder, reason: Rejection, time_ns: int, local_ns: int) -> OrderRejected:
