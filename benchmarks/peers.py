@@ -163,8 +163,10 @@ def once(peer: Peer, task: str, tape: Path, rows: int) -> dict[str, Any]:
         return {"error": "not installed; run without --skip-install"}
     script = HERE / "peers" / f"{peer.name}_peer.py"
     command = [str(_python(peer)), str(script), str(tape), task, str(rows)]
+    # Without compiled files kept, whoever imports late would pay for compiling each time
+    settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S_MAX, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S_MAX, check=False, env=settings)
     except subprocess.TimeoutExpired:
         return {"error": f"took more than {RUN_S_MAX} s"}
     line = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
@@ -239,6 +241,16 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(parts)
 
 
+def kept(bars: int, chosen: list[Peer]) -> list[dict[str, Any]]:
+    """Return the results of the last run on as many bars, of those who are not run now."""
+    path = OUT / "results.json"
+    document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"bars": None}
+    if document["bars"] != bars:
+        return []
+    names = {peer.name for peer in chosen}
+    return [row for row in document["results"] if row["peer"] not in names]
+
+
 def _times(njord: dict[str, Any] | None, row: dict[str, Any], rate: str) -> str:
     return f"{njord[rate] / row[rate]:.2g}x" if njord and row["peer"] != "njord" else ""
 
@@ -263,19 +275,25 @@ def main() -> int:
     options = arguments()
     chosen = [peer for peer in PEERS if peer.name in options.only]
     files, expected = tapes(options.bars, chosen)
-    rows: list[dict[str, Any]] = []
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    rows = kept(options.bars, chosen)
+    if rows:
+        others = ", ".join(dict.fromkeys(row["peer"] for row in rows))
+        print(f"of an earlier run on the same tape, and not run now: {others}", file=sys.stderr)
     for peer in chosen:
         reason = None if options.skip_install or peer.name == "njord" else install(peer, options.python)
         for task in peer.tasks:
             print(f"{peer.name} {task} ...", file=sys.stderr, flush=True)
             tape = files["quotes" if task == "quotes" else "bars"]
             found = {"error": reason} if reason else measured(peer, task, tape, options.bars, options.repeat)
-            row = {"peer": peer.name, "label": peer.label, "task": task, "remark": peer.remark, **found}
+            row = {"peer": peer.name, "label": peer.label, "task": task, "remark": peer.remark, "date": today, **found}
             if "error" not in row:
                 row["verdict"] = verdict(peer, task, found, expected, options.bars)
             rows.append(row)
+    order = [peer.name for peer in PEERS]
+    rows.sort(key=lambda row: order.index(row["peer"]))
     document = {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "date": today,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "bars": options.bars,
         "expected": {fill: {"orders": orders, "equity": str(equity)} for fill, (orders, equity) in expected.items()},
