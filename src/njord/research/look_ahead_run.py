@@ -6,6 +6,7 @@ otherwise, and what was ordered up to then must be the same.
 
 import ast
 import inspect
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -74,13 +75,13 @@ def _orders(strategy: Strategy, data: Any, settings: dict[str, Any]) -> list[Rec
 
 
 def _first_difference(one: list[Record], two: list[Record], until_ns: int) -> int | None:
-    known = [[(r.time_ns, r.cause, r.command) for r in each if r.time_ns <= until_ns] for each in (one, two)]
-    for here, there in zip(*known, strict=False):
-        if here != there:
-            return min(here[0], there[0])
-    shorter = min(len(each) for each in known)
-    later: int | None = next((each[shorter][0] for each in known if len(each) > shorter), None)
-    return later
+    here, there = ([each for each in orders if each.time_ns <= until_ns] for orders in (one, two))
+    for old, new in itertools.zip_longest(here, there):
+        if old is None or new is None:
+            return new.time_ns if old is None else old.time_ns
+        if (old.time_ns, old.cause, old.command) != (new.time_ns, new.cause, new.command):
+            return min(old.time_ns, new.time_ns)
+    return None
 
 
 def _moments(orders: list[Record], whole: Bars, interval_ns: int, rng: np.random.Generator, cuts: int) -> list[int]:
