@@ -1,6 +1,7 @@
 """How strategies are called, and what happens when one breaks: it is stopped, and the others go on."""
 
 from njord.domain.command import CancelOrder, StrategyStopped
+from njord.engine.impure import Impure
 from njord.engine.state import Listener, Slot, State
 
 
@@ -38,6 +39,8 @@ def listen(state: State, slot: Slot, kinds: dict[type, str]) -> None:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, Impure):
+        return f"{type(error).__name__}: {error}"  # It names its place itself
     # The last line of the strategy's own code says where; the whole trace would name folders of this machine
     trace = error.__traceback__
     where = ""

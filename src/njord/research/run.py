@@ -11,9 +11,11 @@ from njord.domain.market import Kind
 from njord.domain.money import UNITS
 from njord.engine.assemble import Assembly, Source, assemble
 from njord.engine.config import RunConfig
+from njord.engine.guard import guarded
 from njord.engine.manifest import manifest
 from njord.research.outcome import Floats, round_trips
 from njord.research.plausibility import Context, doubts
+from njord.research.purity import vet
 from njord.research.result import Result
 from njord.research.statistics import summary
 from njord.strategies.port import Strategy
@@ -36,12 +38,16 @@ def run(
 
     ``here`` is what relative paths in the config start from; ``given`` are strategies that exist already.
     """
+    warnings = vet(config, here) if given is None else []
     assembly = assemble(config, source, journal=journal, here=here, given=given)
     made_of = manifest(assembly, source)
     started_s = time.process_time()
-    assembly.run(progress)
+    with guarded(assembly.strategies.values()):
+        assembly.run(progress)
     cpu_s = time.process_time() - started_s
-    return _result(assembly, made_of, cpu_s, source)
+    result = _result(assembly, made_of, cpu_s, source)
+    result.warnings = [*warnings, *result.warnings]
+    return result
 
 
 def _result(assembly: Assembly, made_of: dict[str, Any], cpu_s: float, source: Source) -> Result:
