@@ -1,5 +1,6 @@
 """Every message survives a trip as bytes, in both forms, and what is no message is refused."""
 
+import contextlib
 import string
 
 import msgspec
@@ -14,7 +15,7 @@ from njord.domain.fill import Fill
 from njord.domain.market import Bar, Quote, Split
 from njord.domain.order import NewOrder, OrderType
 
-TEXT = st.text(string.ascii_letters + "/.:-_ 0é\"\\", min_size=1, max_size=12)
+TEXT = st.text(string.ascii_letters + '/.:-_ 0é"\\', min_size=1, max_size=12)
 
 
 def _valid(message: type) -> st.SearchStrategy:
@@ -24,7 +25,11 @@ def _valid(message: type) -> st.SearchStrategy:
             quantity_lots=st.integers(1, 2**62), limit_ticks=st.integers(-(2**53), 2**53), stop_ticks=st.none(),
             post_only=st.just(False),
         )  # fmt: skip
-    ranges = {"quantity_lots": st.integers(1, 2**62), "numerator": st.integers(1, 50), "denominator": st.integers(1, 50)}
+    ranges = {
+        "quantity_lots": st.integers(1, 2**62),
+        "numerator": st.integers(1, 50),
+        "denominator": st.integers(1, 50),
+    }
     fields = {}
     for field in msgspec.structs.fields(message):
         if field.name in ranges:
@@ -64,10 +69,8 @@ def test_an_envelope_survives_both_forms(message, topic, sequence):
 @settings(max_examples=1_000, deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_message_are_malformed_and_nothing_else(data):
-    try:
+    with contextlib.suppress(Malformed):
         codec.message(data)
-    except Malformed:
-        pass
 
 
 @settings(max_examples=300, deadline=None)
@@ -75,10 +78,8 @@ def test_bytes_that_are_no_message_are_malformed_and_nothing_else(data):
 def test_a_damaged_message_is_malformed_or_another_message_never_a_crash(message, data):
     wire = bytearray(codec.wire(message))
     wire[data.draw(st.integers(0, len(wire) - 1))] ^= data.draw(st.integers(1, 255))
-    try:
+    with contextlib.suppress(Malformed):
         codec.message(bytes(wire))
-    except Malformed:
-        pass
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"type":"nonsense"}', b"[]", b"\x80", b'{"type":"fill"}'])
@@ -93,7 +94,12 @@ def test_newer_writers_may_add_fields_and_older_ones_may_lack_optional_ones():
         b'"close":1,"volume":0,"trades":7}'
     )
     assert bar == Bar("A.B", 1, 2, 3, 1.0, 1.0, 1.0, 1.0, 0.0)
-    assert codec.message(b'{"type":"funding","instrument_id":"A.B","venue_time_ns":1,"local_time_ns":1,"rate_pico":5}').mark_ticks is None
+    assert (
+        codec.message(
+            b'{"type":"funding","instrument_id":"A.B","venue_time_ns":1,"local_time_ns":1,"rate_pico":5}'
+        ).mark_ticks
+        is None
+    )
 
 
 def test_the_canonical_bytes_of_a_message_are_these():

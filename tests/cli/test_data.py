@@ -83,7 +83,7 @@ def test_ls_show_and_check(run, bars, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["import", "kraken", "x.csv", "--instrument", "BTC/USD.KRAKEN"], "format 'kraken': not one of"),
+        (["import", "kraken", "x.csv", "--instrument", "BTC/USD.KRAKEN"], "format 'kraken': there is no such format"),
         (["import", "kraken-ohlcvt", "x.csv", "--instrument", "BTC/USD.KRAKEN"], "x.csv: not found"),
         (["import", "candles", "x.csv", "--instrument", "A.B", "--columns", "ts"], "'ts' must look like ts=date"),
         (["import", "candles", "x.csv", "--instrument", "A.B", "--tick", "-1"], "tick '-1': must be > 0"),

@@ -17,13 +17,17 @@ SPOT = Instrument(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["BTC/USD.KRAKEN", "BTC/USDT:USDT.BINANCE", "AAPL.NASDAQ", "BRK.B.NYSE", "X.BINANCE_US"])
+@pytest.mark.parametrize(
+    "text", ["BTC/USD.KRAKEN", "BTC/USDT:USDT.BINANCE", "AAPL.NASDAQ", "BRK.B.NYSE", "X.BINANCE_US"]
+)
 def test_instrument_ids(text):
     assert ids.instrument_id(text) == text
     assert ids.venue_of(text) == text.rpartition(".")[2]
 
 
-@pytest.mark.parametrize("text", ["", "BTC", ".KRAKEN", "BTC.", "BTC/USD.kraken", "BTC /USD.X", "../x.Y", "A/../B.X", "A" * 70 + ".X"])
+@pytest.mark.parametrize(
+    "text", ["", "BTC", ".KRAKEN", "BTC.", "BTC/USD.kraken", "BTC /USD.X", "../x.Y", "A/../B.X", "A" * 70 + ".X"]
+)
 def test_what_is_no_instrument_id_is_refused_by_name(text):
     with pytest.raises(ValueError, match="instrument"):
         ids.instrument_id(text)
@@ -55,7 +59,9 @@ def test_what_is_no_time_is_refused(text):
         clock.time_ns(text)
 
 
-@pytest.mark.parametrize(("text", "ns"), [("1m", 60 * 10**9), ("4h", 14400 * 10**9), ("1d", 86400 * 10**9), ("500ms", 5 * 10**8)])
+@pytest.mark.parametrize(
+    ("text", "ns"), [("1m", 60 * 10**9), ("4h", 14400 * 10**9), ("1d", 86400 * 10**9), ("500ms", 5 * 10**8)]
+)
 def test_intervals(text, ns):
     assert clock.interval_ns(text) == ns
     assert clock.interval_text(ns) == text
@@ -151,7 +157,8 @@ def test_every_kind_of_instrument_has_what_it_needs_and_reads_back(kind):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("price_tick", Decimal(0)), ("quantity_lot", Decimal(-1)), ("multiplier", Decimal("nan")), ("notional_min", Decimal(-1)),
+    [("price_tick", Decimal(0)), ("quantity_lot", Decimal(-1)), ("multiplier", Decimal("nan")),
+     ("notional_min", Decimal(-1)),
      ("base", ""), ("strike", Decimal(1)), ("inverse", True)],
 )  # fmt: skip
 def test_a_malformed_instrument_is_refused_by_name_and_field(field, value):
@@ -176,8 +183,8 @@ def test_the_order_state_machine_is_closed():
     assert set(TRANSITIONS) == set(OrderStatus)
     assert {s for following in TRANSITIONS.values() for s in following} <= set(OrderStatus)
     assert OrderStatus.INITIALISED not in {s for following in TRANSITIONS.values() for s in following}
-    assert TERMINAL == {
+    assert {
         OrderStatus.REFUSED, OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED,
-    }  # fmt: skip
+    } == TERMINAL  # fmt: skip
     # Whatever happened, a venue can still tell us that an order we lost sight of was filled
     assert OrderStatus.FILLED in TRANSITIONS[OrderStatus.UNKNOWN]

@@ -11,7 +11,14 @@ def run(bars):
 
     def make(strategy, count=300, seed=1, **settings):
         data = settings.pop("data", None)
-        settings = {"cash": 100_000, "instrument": "BTC/USD.SIM", "risk": "research", "taker": 0.001, "latency_ms": 0, **settings}
+        settings = {
+            "cash": 100_000,
+            "instrument": "BTC/USD.SIM",
+            "risk": "research",
+            "taker": 0.001,
+            "latency_ms": 0,
+            **settings,
+        }
         return nj.backtest(strategy, data if data is not None else bars(count, seed), **settings)
 
     return make

@@ -136,7 +136,9 @@ def test_orders_of_one_event_are_held_to_the_limit_together(run):
 
 
 def test_a_burst_of_a_thousand_intents_never_exceeds_the_cap(run):
-    profile = RiskProfile(name="capped", symbol_notional_max=Decimal(5_000), leverage_max=None, orders_per_event_max=2_000)
+    profile = RiskProfile(
+        name="capped", symbol_notional_max=Decimal(5_000), leverage_max=None, orders_per_event_max=2_000
+    )
     strategy = Each(_2=lambda desk: [desk.buy(1, limit=90.0) for _ in range(1_000)])
     result = run(strategy, risk=profile, count=3)
     state = result.assembly.backtest.state
@@ -147,7 +149,11 @@ def test_a_burst_of_a_thousand_intents_never_exceeds_the_cap(run):
 
 
 def test_an_intent_named_twice_is_one_order(run):
-    result = run(Each(_2=lambda desk: [desk.buy(1, intent="entry") for _ in range(3)], _9=lambda desk: desk.buy(1, intent="entry")))
+    result = run(
+        Each(
+            _2=lambda desk: [desk.buy(1, intent="entry") for _ in range(3)], _9=lambda desk: desk.buy(1, intent="entry")
+        )
+    )
     assert result.document()["orders"] == 1
     assert result.rejected == {"duplicate_intent": 3}
 
@@ -206,7 +212,7 @@ def test_timers_fire_between_bars_and_dice_are_seeded(run):
     one, other, third = Dice(), Dice(), Dice()
     run(one)
     run(other)
-    run(third, seed=2, **{"data": None}) if False else None
+    run(third, seed=2, data=None) if False else None
     start = 1_577_836_800 * 10**9 + 5
     assert one.fired == [("first", start), ("next", start + 1_800 * 10**9), ("next", start + 3_600 * 10**9)]
     assert one.thrown == other.thrown
@@ -266,7 +272,7 @@ def test_the_size_of_chunks_changes_nothing(run, bars, monkeypatch, rows):
 
 def test_another_strategy_beside_it_changes_nothing_for_the_first(run):
     alone = run(EmaCross(3, 9))
-    beside = run([EmaCross(3, 9), GridMaker(step=0.01, quantity=0.1, short=True)])
+    beside = run([EmaCross(3, 9), GridMaker(step=0.3, quantity=0.1, short=True)])
 
     def ours(result):
         return [(f.venue_time_ns, f.price_ticks) for f in result.assembly.backtest.fills if "ema" in f.client_order_id]
@@ -308,14 +314,18 @@ def stored(tmp_path):
 
     catalog.write(DatasetId(perp.instrument_id, Kind.BARS, hour), bars_at([1_000_000] * 20, hour))
     catalog.write(DatasetId(perp.instrument_id, Kind.FUNDING), {
-        "venue_time_ns": np.array([8, 16]) * hour, "rate_pico": np.array([100_000_000, -50_000_000]), "mark_ticks": np.array([-1, 1_100_000]),
+        "venue_time_ns": np.array([8, 16]) * hour, "rate_pico": np.array([100_000_000, -50_000_000]),
+        "mark_ticks": np.array([-1, 1_100_000]),
     })  # fmt: skip
     catalog.write(DatasetId(share.instrument_id, Kind.BARS, day), bars_at([70_000] * 5 + [10_000] * 5, day))
     catalog.write(DatasetId(share.instrument_id, Kind.ACTIONS), {
-        "venue_time_ns": np.array([3 * day + hour, 5 * day + hour]), "action": np.array([2, 1], dtype=np.int8), "numerator": np.array([1, 7]),
-        "denominator": np.array([1, 1]), "amount_units_text": np.array([str(units("0.5")), "0"]),
+        "venue_time_ns": np.array([3 * day + hour, 5 * day + hour]), "action": np.array([2, 1], dtype=np.int8),
+        "numerator": np.array([1, 7]), "denominator": np.array([1, 1]), "amount_units_text": np.array([str(units("0.5")), "0"]),
     })  # fmt: skip
-    catalog.write(DatasetId(share.instrument_id, Kind.STATUS), {"venue_time_ns": np.array([7 * day + 1, 8 * day + 1]), "halted": np.array([1, 0], dtype=np.int8)})
+    catalog.write(
+        DatasetId(share.instrument_id, Kind.STATUS),
+        {"venue_time_ns": np.array([7 * day + 1, 8 * day + 1]), "halted": np.array([1, 0], dtype=np.int8)},
+    )
     return catalog
 
 
@@ -330,7 +340,9 @@ HOLD = [{"name": "buy_and_hold", "params": {"quantity": 10}}]
 
 
 def test_funding_belongs_to_a_perpetual_whether_or_not_it_is_asked_for(stored):
-    result = run_config(config([{"instrument": "BTC/USDT:USDT.BINANCE", "interval": "1h"}], HOLD, currency="USDT"), stored)
+    result = run_config(
+        config([{"instrument": "BTC/USDT:USDT.BINANCE", "interval": "1h"}], HOLD, currency="USDT"), stored
+    )
     # Ten at 100,000 pay 1 bp at the last price, and get half a one at the given mark of 110,000
     assert result.funding == pytest.approx(-100 + 55)
     assert Decimal(result.final_equity) == 1_000_000 - 100 + 55
@@ -364,7 +376,11 @@ def test_several_venues_have_their_own_settings(stored):
     )  # fmt: skip
     with pytest.raises(ValueError, match="settles in USDT"):
         run_config(both, stored)
-    one = config([{"instrument": "ACME.NYSE", "interval": "1d"}], HOLD, venues={"NYSE": {"fees": {"taker": 0.01}, "latency_ms": 1}})
+    one = config(
+        [{"instrument": "ACME.NYSE", "interval": "1d"}],
+        HOLD,
+        venues={"NYSE": {"fees": {"taker": 0.01}, "latency_ms": 1}},
+    )
     assert run_config(one, stored).fees == pytest.approx(70)
     with pytest.raises(ValueError, match=r"venues\.LSE"):
         run_config(config([{"instrument": "ACME.NYSE", "interval": "1d"}], HOLD, venues={"LSE": {}}), stored)
@@ -423,7 +439,9 @@ def test_equity_at_the_end_is_the_ledgers(run):
 def test_the_curve_is_cash_and_holdings_at_every_moment(bars, spacing, monkeypatch):
     monkeypatch.setattr(feed, "CHUNK_ROWS", 64)
     data = {"A/USD.X": bars(300), "B/USD.Y": bars(280, 5)}
-    result = nj.backtest([EmaCross(3, 9), BuyAndHold(share=0.3)], data, 100_000, risk="research", taker=0.001, latency_ms=0)
+    result = nj.backtest(
+        [EmaCross(3, 9), BuyAndHold(share=0.3)], data, 100_000, risk="research", taker=0.001, latency_ms=0
+    )
     cash, lots, worth = 100_000.0, dict.fromkeys(data, 0.0), {}
     fills = sorted(result.assembly.backtest.fills, key=lambda f: f.venue_time_ns)
     for fill in fills:

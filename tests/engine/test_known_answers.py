@@ -36,7 +36,10 @@ class SmaCross(nj.Strategy):
 def load(shared_data):
     with (shared_data / "market/backtrader/2006-day-001.txt").open() as file:
         rows = list(csv.DictReader(file))
-    bars = {name.lower(): np.array([float(row[name]) for row in rows]) for name in ("Open", "High", "Low", "Close", "Volume")}
+    bars = {
+        name.lower(): np.array([float(row[name]) for row in rows])
+        for name in ("Open", "High", "Low", "Close", "Volume")
+    }
     bars["ts"] = np.array([time_ns(row["Date"]) // NS_PER_S for row in rows])
     answers = json.loads((shared_data / "oracles/vectors_backtests/whole_backtests.json").read_text())
     return bars, answers["backtrader_sma15_cross"]["expected"]
@@ -66,11 +69,20 @@ def test_backtrader_sma15_futures_like(shared_data):
     bars, expected = load(shared_data)
     future = Instrument(
         instrument_id="FUT.XETRA", kind=InstrumentKind.FUTURE, base="FUT", quote="USD", price_tick=Decimal("0.01"),
-        quantity_lot=Decimal(1), multiplier=Decimal(10), underlier="INDEX", expiry_ns=2**62, initial_margin=Decimal(1_000),
+        quantity_lot=Decimal(1), multiplier=Decimal(10), underlier="INDEX", expiry_ns=2**62,
+        initial_margin=Decimal(1_000),
     )  # fmt: skip
     venue = {"fees": {"per_quantity": 2}}
     result = nj.backtest(
-        SmaCross(), bars, 10_000, instrument="FUT.XETRA", definition=future, taker=0, venue=venue, latency_ms=0, risk="research"
+        SmaCross(),
+        bars,
+        10_000,
+        instrument="FUT.XETRA",
+        definition=future,
+        taker=0,
+        venue=venue,
+        latency_ms=0,
+        risk="research",
     )
 
     want = expected["futures_like_mult10_margin1000_commission2_per_contract_per_side"]

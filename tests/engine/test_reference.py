@@ -20,7 +20,7 @@ def reference(bars, fast, slow, fee, fill):
         for k, n in enumerate((fast, slow)):
             averages[k] = averages[k] + close / n if i < n - 1 else averages[k]
             if i == n - 1:
-                averages[k] = sum(bars["close"][: n].tolist()) / n
+                averages[k] = sum(bars["close"][:n].tolist()) / n
             elif i >= n:
                 averages[k] += 2.0 / (n + 1) * (close - averages[k])
         target = int(i >= slow - 1 and averages[0] > averages[1])

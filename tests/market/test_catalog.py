@@ -183,7 +183,7 @@ def test_odd_columns_are_refused(catalog, change, message):
 
 
 def test_unknown_instrument_gets_a_suggestion(catalog):
-    with pytest.raises(CatalogError, match=r"did you mean BTC/USD\.KRAKEN\?"):
+    with pytest.raises(CatalogError, match=r"did you mean 'BTC/USD\.KRAKEN'\?"):
         catalog.instrument(InstrumentId("BTC/USDT.KRAKEN"))
     with pytest.raises(CatalogError, match=r"no such data in the catalog; there is none"):
         catalog.read(HOURLY)

@@ -157,7 +157,7 @@ def test_truncated_gzip_names_the_last_whole_row(empty, tmp_path):
 def test_unknown_format_and_instrument_are_one_clear_line(empty, tmp_path):
     path = written(tmp_path, GOOD)
 
-    with pytest.raises(ValueError, match=r"format 'kraken-ohlcv': not one of .*; did you mean kraken-ohlcvt\?"):
+    with pytest.raises(ValueError, match=r"'kraken-ohlcv': there is no such format; did you mean 'kraken-ohlcvt'\?"):
         import_files(empty, "kraken-ohlcv", [path], "BTC/USD.KRAKEN")
     with pytest.raises(ValueError, match="a symbol, a dot and a venue"):
         import_files(empty, "kraken-ohlcvt", [path], "BTCUSD")

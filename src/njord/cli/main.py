@@ -26,7 +26,7 @@ def main() -> None:
         print("error: njord does not run with python -O or PYTHONOPTIMIZE: its assertions must be on", file=sys.stderr)
         raise SystemExit(1)
     try:
-        app(exit_on_error=False, print_error=False)
+        app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         print(f"error: {error}", file=sys.stderr)
         print("try: njord --help", file=sys.stderr)

@@ -1,6 +1,5 @@
 """The catalog as its users see it: define instruments, write and read data sets, say what is there."""
 
-import difflib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from njord.domain.clock import interval_ns
 from njord.domain.ids import InstrumentId, instrument_id, venue_of
 from njord.domain.instrument import Instrument
 from njord.domain.market import Kind
+from njord.domain.spelling import suggestion
 from njord.market.catalog.parquet import FileRange, read_groups, sync_folder
 from njord.market.catalog.schema import (
     COLUMNS,
@@ -213,9 +213,7 @@ class Catalog:
         names = [instrument.instrument_id for instrument in self.instruments()]
         if not names:
             return f"instrument {wanted!r}: the catalog {self.root} is empty; import data first"
-        close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]}?" if close else f"; it has {', '.join(names[:10])}"
-        return f"instrument {wanted!r}: not in the catalog {self.root}{hint}"
+        return f"instrument {wanted!r}: not in the catalog {self.root}{suggestion(wanted, names)}"
 
     def _nothing(self, wanted: DatasetId) -> str:
         there = [str(each.id.folder) for each in self.datasets() if each.id.instrument_id == wanted.instrument_id]

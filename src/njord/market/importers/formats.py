@@ -1,6 +1,5 @@
 """The formats of files we read, apart from LEAN's folders and raw Binance streams, which have files of their own."""
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from njord.domain.clock import NS_PER_HOUR
 from njord.domain.market import Kind
+from njord.domain.spelling import suggestion
 from njord.market.importers import lean
 from njord.market.importers.files import first_fields, first_rows, is_typed, typed_blocks, typed_names
 from njord.market.importers.numbers import UNIT_NS, TimeRule, check_zone, detect_unit
@@ -135,9 +135,7 @@ L2_SUMMARY = "Raw Binance streams: lines of <local_ns> <json> with depth, trade,
 def check_format(name: str) -> None:
     """Raise ValueError, with a suggestion, unless there is such a format."""
     if name not in FORMAT_NAMES:
-        close = difflib.get_close_matches(name, FORMAT_NAMES, n=1, cutoff=0.4)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ValueError(f"format {name!r}: not one of {', '.join(sorted(FORMAT_NAMES))}{hint}")
+        raise ValueError(f"format {name!r}: there is no such format{suggestion(name, sorted(FORMAT_NAMES))}")
 
 
 def _by_position(
@@ -189,9 +187,8 @@ def _require(path: Path, fields: list[str], wanted: dict[str, str]) -> None:
     for ours, theirs in wanted.items():
         if theirs in fields:
             continue
-        close = difflib.get_close_matches(theirs, fields, n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]}?" if close else ""
         role = "" if ours == theirs else f" for {ours}"
+        hint = suggestion(theirs, fields)
         raise ValueError(f"file {path}: no column {theirs!r}{role}; it has {', '.join(fields)}{hint}")
 
 
