@@ -26,13 +26,12 @@ from typing import Any
 
 import numpy as np
 
-import njord
 from njord.engine.impure import Impure
 from njord.strategies.port import Strategy
 
 FRAMES_MAX = 48  # How far up the stack a caller is looked for
 IMPURITIES_MAX = 1_000
-_NJORD = str(Path(njord.__file__).parent)
+_NJORD = str(Path(__file__).parents[1])
 _ENGINE = str(Path(_NJORD) / "engine") + os.sep
 _PORT = frozenset(str(Path(_NJORD) / "strategies" / name) for name in ("port.py", "registry.py"))
 

@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from njord.domain.clock import iso
+from njord.domain.clock import NS_PER_HOUR, iso, time_ns
 from njord.domain.command import CancelOrder, ReplaceOrder
 from njord.domain.order import NewOrder
+from njord.engine.sample import HOURS_PER_YEAR, STEPS_PER_BAR
 from njord.ledger.journal import Record
+from njord.market.synthetic.prices import regime_path, volumes
 from njord.research.blame import UNKNOWN, Blamed, blame
 from njord.research.frames import Frames
 from njord.research.look_ahead import CUTS, Bars, Finding, bars_of, describe, first_row_of, per_bar
@@ -63,6 +65,21 @@ def check_strategy(
                 row = max(0, int(np.searchsorted(whole.start_ns, first_ns - interval_ns, side="right")) - 1)
                 return _finding(make, data, part, whole, row, cut)
     return None
+
+
+def generated_bars(rows: int, seed: int) -> dict[str, Any]:
+    """Return hourly bars of a market that goes through regimes, as columns, for who has no data at hand."""
+    rng = np.random.default_rng([seed, 1])
+    walk = np.round(regime_path(rng, 30_000.0, rows, HOURS_PER_YEAR, STEPS_PER_BAR), 1)
+    opens = np.concatenate([[30_000.0], walk[:-1, -1]])
+    return {
+        "ts": time_ns("2022-01-01") + NS_PER_HOUR * np.arange(rows, dtype=np.int64),
+        "open": opens,
+        "high": np.maximum(walk.max(axis=1), opens),
+        "low": np.minimum(walk.min(axis=1), opens),
+        "close": walk[:, -1],
+        "volume": np.round(volumes(rng, walk, 80.0), 8),
+    }
 
 
 def _orders(strategy: Strategy, data: Any, settings: dict[str, Any]) -> list[Record]:
