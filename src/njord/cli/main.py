@@ -13,6 +13,7 @@ app = App(
 )
 app.command("njord.cli.demo:run", name="run")
 app.command("njord.cli.backtest:backtest", name="backtest")
+app.command("njord.cli.check:check", name="check")
 app.command("njord.cli.data:app", name="data")
 app.command("njord.cli.replay:app", name="replay")
 app.command("njord.cli.bench:bench", name="bench")
