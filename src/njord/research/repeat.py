@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -73,19 +74,25 @@ def repeat(
     """
     if not 2 <= times <= TIMES_MAX:
         raise ValueError(f"times must be 2 to {TIMES_MAX}, was {times}")
-    seeds = random.Random(seed)  # noqa: S311 - not for secrets
+    drawn = random.Random(seed)  # noqa: S311 - not for secrets
+    hash_seeds = drawn.sample(range(1, HASH_SEED_MAX + 1), times)
     digests: list[str] = []
-    hash_seeds: list[int] = []
-    with tempfile.TemporaryDirectory(prefix="njord-repeat-") as folder:
-        for number in range(times):
-            journal = Path(folder) / f"{number}.ndjson"
-            hash_seeds.append(seeds.randint(1, HASH_SEED_MAX))
-            _run(config, catalog, journal, hash_seeds[-1], python, timeout_s)
-            digests.append(digest(journal))
-            if digests[-1] != digests[0]:
-                return _difference(Path(folder) / "0.ndjson", journal, digests, hash_seeds)
-            if number:
-                journal.unlink()
+    with tempfile.TemporaryDirectory(prefix="njord-repeat-") as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        journals = [Path(folder) / f"{number}.ndjson" for number in range(times)]
+        runs = [
+            pool.submit(_run, config, catalog, journal, hash_seed, python, timeout_s)
+            for journal, hash_seed in zip(journals, hash_seeds, strict=True)
+        ]
+        try:
+            for number, run in enumerate(runs):
+                run.result()
+                digests.append(digest(journals[number]))
+                if digests[-1] != digests[0]:
+                    return _difference(journals[0], journals[number], digests, hash_seeds[: number + 1])
+                if number:
+                    journals[number].unlink()
+        finally:
+            pool.shutdown(cancel_futures=True)
     return Repeat(True, times, digests, hash_seeds)
 
 
