@@ -23,7 +23,7 @@ run: setup  ## generate a market, import it, backtest the examples, write the re
 	$(BIN)/njord run
 
 test: setup  ## every test that needs no external server
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --run-slow $(ARGS)
 
 check: setup  ## lint, types, import contracts
 	$(BIN)/ruff check .
@@ -34,6 +34,9 @@ check: setup  ## lint, types, import contracts
 bench: setup  ## compare with the peers, each in its own environment
 	$(BIN)/python benchmarks/peers.py
 
+docs: setup  ## build the API reference into out/api
+	$(BIN)/python -m pdoc -o out/api njord njord.strategies.port njord.engine.config
+
 lock: $(BIN)/uv  ## resolve requirements.lock again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --all-extras --group dev pyproject.toml --output-file requirements.lock
@@ -41,4 +44,4 @@ lock: $(BIN)/uv  ## resolve requirements.lock again
 clean:  ## remove what set-up and runs made
 	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-.PHONY: help setup run test check bench lock clean
+.PHONY: help setup run test check bench docs lock clean

@@ -12,6 +12,17 @@ from njord.domain.ids import InstrumentId
 from njord.domain.instrument import Instrument, InstrumentKind
 
 
+def pytest_addoption(parser):
+    parser.addoption("--run-slow", action="store_true", help="also run the tests that take seconds")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--run-slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: asked for with --run-slow"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     said = os.environ.get("NJORD_SHARED_DATA")
@@ -23,12 +34,12 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch, request):
-    """No test of the core may open a connection; those that drive a browser say so with their marker."""
+    """No test of the core may open a connection; those that drive a kernel say so with their marker."""
 
     def refuse(*_args):
         raise AssertionError("a test tried to open a network connection")
 
-    if "browser" not in request.keywords:
+    if "connects" not in request.keywords:
         monkeypatch.setattr(socket.socket, "connect", refuse)
 
 

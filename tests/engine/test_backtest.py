@@ -320,7 +320,8 @@ def stored(tmp_path):
     catalog.write(DatasetId(share.instrument_id, Kind.BARS, day), bars_at([70_000] * 5 + [10_000] * 5, day))
     catalog.write(DatasetId(share.instrument_id, Kind.ACTIONS), {
         "venue_time_ns": np.array([3 * day + hour, 5 * day + hour]), "action": np.array([2, 1], dtype=np.int8),
-        "numerator": np.array([1, 7]), "denominator": np.array([1, 1]), "amount_units_text": np.array([str(units("0.5")), "0"]),
+        "numerator": np.array([1, 7]), "denominator": np.array([1, 1]),
+        "amount_units_text": np.array([str(units("0.5")), "0"]),
     })  # fmt: skip
     catalog.write(
         DatasetId(share.instrument_id, Kind.STATUS),

@@ -23,10 +23,20 @@ PERP = msgspec.structs.replace(SPOT, instrument_id="ETH/USD:USD.SIM", kind=Instr
 INVERSE = msgspec.structs.replace(
     PERP, instrument_id="BTC/USD:BTC.SIM", quantity_lot=Decimal(1), multiplier=Decimal(100), inverse=True
 )
-EURUSD = msgspec.structs.replace(SPOT, instrument_id="EUR/USD.SIM", kind=InstrumentKind.FX, base="EUR", price_tick=Decimal("0.00001"))
-USDJPY = msgspec.structs.replace(SPOT, instrument_id="USD/JPY.SIM", kind=InstrumentKind.FX, base="USD", quote="JPY", price_tick=Decimal("0.001"))
+EURUSD = msgspec.structs.replace(
+    SPOT, instrument_id="EUR/USD.SIM", kind=InstrumentKind.FX, base="EUR", price_tick=Decimal("0.00001")
+)
+USDJPY = msgspec.structs.replace(
+    SPOT, instrument_id="USD/JPY.SIM", kind=InstrumentKind.FX, base="USD", quote="JPY", price_tick=Decimal("0.001")
+)
 ALL = [SPOT, PERP, INVERSE, EURUSD, USDJPY]
-LAST = {"BTC/USD.SIM": 5_000_000, "ETH/USD:USD.SIM": 300_000, "BTC/USD:BTC.SIM": 5_000_000, "EUR/USD.SIM": 110_000, "USD/JPY.SIM": 150_000}
+LAST = {
+    "BTC/USD.SIM": 5_000_000,
+    "ETH/USD:USD.SIM": 300_000,
+    "BTC/USD:BTC.SIM": 5_000_000,
+    "EUR/USD.SIM": 110_000,
+    "USD/JPY.SIM": 150_000,
+}
 
 
 def fill(instrument, side, lots, ticks, fee=0, number=1, asset=None):
@@ -78,7 +88,10 @@ def test_lots_are_first_in_first_out():
         made.fill(fill(SPOT, Side.BUY, 100, ticks, number=number), "a")
     _, closed = made.fill(fill(SPOT, Side.SELL, 150, 4_000, number=4), "a")
 
-    assert [(trip.entry_fill_id, trip.exit_fill_id, trip.lots) for trip in closed] == [("f1", "f4", 100), ("f2", "f4", 50)]
+    assert [(trip.entry_fill_id, trip.exit_fill_id, trip.lots) for trip in closed] == [
+        ("f1", "f4", 100),
+        ("f2", "f4", 50),
+    ]
 
 
 def test_strategies_hold_apart_what_the_account_holds_together():
@@ -146,7 +159,10 @@ def test_a_reverse_split_pays_out_the_fraction():
 
     assert made.lots[SPOT.instrument_id] == 1
     assert made.equity({**LAST, "BTC/USD.SIM": 1_000}) == before
-    assert sum(lot.cost_units for lot in made.holding("a", SPOT.instrument_id).open_lots) == made.holding("a", SPOT.instrument_id).cost_units
+    assert (
+        sum(lot.cost_units for lot in made.holding("a", SPOT.instrument_id).open_lots)
+        == made.holding("a", SPOT.instrument_id).cost_units
+    )
 
 
 def test_dividends_are_paid_to_holders_and_by_the_short():
@@ -227,7 +243,9 @@ def test_any_partition_of_the_fills_gives_the_same_ledger(stream, data):
     assert whole.cash == parts.cash
     assert whole.lots == parts.lots
     assert whole.equity(LAST) == parts.equity(LAST)
-    assert {key: h.cost_units for key, h in whole.holdings.items()} == {key: h.cost_units for key, h in parts.holdings.items()}
+    assert {key: h.cost_units for key, h in whole.holdings.items()} == {
+        key: h.cost_units for key, h in parts.holdings.items()
+    }
 
 
 @settings(max_examples=150, deadline=None)

@@ -66,7 +66,11 @@ SELL = {"side": Side.SELL}
 )
 def test_refusals(order, exposure, expected):
     found = refusal(
-        msgspec.structs.replace(BUY, **order), SPOT, Grid.of(SPOT), msgspec.structs.replace(FLAT, **exposure), Limits.of(PROFILE)
+        msgspec.structs.replace(BUY, **order),
+        SPOT,
+        Grid.of(SPOT),
+        msgspec.structs.replace(FLAT, **exposure),
+        Limits.of(PROFILE),
     )
     assert found is expected
 
@@ -84,7 +88,9 @@ def test_the_default_profile_neither_borrows_nor_sells_short():
     assert set(PROFILES) == {"capital_preserving", "market_making", "research"}
 
 
-@pytest.mark.parametrize("change", [{"leverage_max": Decimal(0)}, {"open_orders_max": 0}, {"price_collar": Decimal("nan")}])
+@pytest.mark.parametrize(
+    "change", [{"leverage_max": Decimal(0)}, {"open_orders_max": 0}, {"price_collar": Decimal("nan")}]
+)
 def test_a_malformed_profile_is_refused_by_field(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         msgspec.structs.replace(PROFILE, **change)

@@ -18,7 +18,9 @@ class Naive:
     def submit(self, order_id, participant, side, lots, price):
         trades = []
         while lots:
-            others = [r for r in self.resting if r[2] is not side and (price is None or (r[3] - price) * side.sign <= 0)]
+            others = [
+                r for r in self.resting if r[2] is not side and (price is None or (r[3] - price) * side.sign <= 0)
+            ]
             if not others:
                 break
             best = min(others, key=lambda r: (r[3] * side.sign, r[0]))

@@ -168,7 +168,10 @@ def test_a_share_of_the_volume_is_all_there_is_for_all_our_orders_together():
     market = Market(volume_share=0.1)
     market.order(BUY, lots=30)
     market.order(BUY, lots=30)
-    assert fills(market.bar(100, 101, 99, 100, volume=400)) == [(30, 100, FillReason.NEXT_OPEN), (10, 100, FillReason.NEXT_OPEN)]
+    assert fills(market.bar(100, 101, 99, 100, volume=400)) == [
+        (30, 100, FillReason.NEXT_OPEN),
+        (10, 100, FillReason.NEXT_OPEN),
+    ]
     assert fills(market.bar(101, 102, 99, 100, volume=400)) == [(20, 101, FillReason.NEXT_OPEN)]
 
 
@@ -196,7 +199,12 @@ def test_day_orders_end_with_their_day():
 
 @pytest.mark.parametrize(
     ("model", "price"),
-    [(SlippageModel.NONE, 1_000), (SlippageModel.FIXED, 1_020), (SlippageModel.LINEAR, 1_005), (SlippageModel.SQUARE_ROOT, 1_010)],
+    [
+        (SlippageModel.NONE, 1_000),
+        (SlippageModel.FIXED, 1_020),
+        (SlippageModel.LINEAR, 1_005),
+        (SlippageModel.SQUARE_ROOT, 1_010),
+    ],
 )
 def test_slippage_worsens_a_takers_price(model, price):
     market = Market(slippage=Slippage(model=model, coefficient=0.02))
@@ -409,7 +417,9 @@ def test_a_replacement_to_a_price_that_crosses_trades_or_is_refused_post_only():
     reports = market.venue.replace(ReplaceOrder("o1", "s", NAME, 10, 101), market.now)
     assert fills(reports) == [(10, 101, FillReason.CROSSED_QUOTE)]
     market.order(BUY, limit=98, post_only=True)
-    assert reasons(market.venue.replace(ReplaceOrder("o2", "s", NAME, 10, 101), market.now)) == [Rejection.POST_ONLY_WOULD_CROSS]
+    assert reasons(market.venue.replace(ReplaceOrder("o2", "s", NAME, 10, 101), market.now)) == [
+        Rejection.POST_ONLY_WOULD_CROSS
+    ]
 
 
 def test_a_halt_stops_matching_and_new_orders():

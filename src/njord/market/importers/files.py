@@ -145,6 +145,7 @@ def typed_names(path: Path) -> list[str]:
 
 
 def is_typed(path: Path) -> bool:
+    """Return whether a file carries its own column types: feather, Arrow or Parquet."""
     return path.suffix in (".feather", ".parquet", ".arrow")
 
 

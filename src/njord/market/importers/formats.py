@@ -30,18 +30,22 @@ class Format(msgspec.Struct, frozen=True):
 
 
 def kraken_ohlcvt(path: Path, options: ImportOptions) -> Stream:
+    """Read Kraken's OHLCVT dump: seconds, open, high, low, close, volume and, mostly, a count of trades; no header."""
     return _by_position(path, options, Kind.BARS, {7: ("ts", *BARS, ""), 6: ("ts", *BARS)}, "s")
 
 
 def kraken_trades(path: Path, options: ImportOptions) -> Stream:
+    """Read Kraken's dump of trades: seconds, price, volume; no header."""
     return _by_position(path, options, Kind.TRADES, {3: ("ts", "price", "quantity")}, "s")
 
 
 def binance_klines(path: Path, options: ImportOptions) -> Stream:
+    """Read klines as Binance publishes them in monthly files, with a header or without."""
     return _by_position(path, options, Kind.BARS, {12: ("ts", *BARS, *[""] * 6)}, None)
 
 
 def binance_trades(path: Path, options: ImportOptions) -> Stream:
+    """Read trades as Binance publishes them in monthly files, with a header or without."""
     spot = ("id", "price", "quantity", "", "ts", "side", "")
     aggregated = ("id", "price", "quantity", "", "", "ts", "side")
     layouts = {6: spot[:6], 8: (*aggregated, "")}
@@ -53,6 +57,7 @@ def binance_trades(path: Path, options: ImportOptions) -> Stream:
 
 
 def tardis(path: Path, options: ImportOptions) -> Stream:
+    """Read a Tardis file: trades, quotes or an incremental L2 book, told apart by their columns."""
     fields = first_fields(path)
     clocks = {"timestamp": "ts", "local_timestamp": "local"}
     if "is_snapshot" in fields:
@@ -79,6 +84,7 @@ CANDLE_NAMES = {
 
 
 def candles(path: Path, options: ImportOptions) -> Stream:
+    """Read candles of any layout, by the column mapping of the options."""
     fields = typed_names(path) if is_typed(path) else first_fields(path)
     lower = {field.lower(): field for field in reversed(fields)}
     wanted = {
@@ -96,6 +102,7 @@ def candles(path: Path, options: ImportOptions) -> Stream:
 
 
 def funding(path: Path, options: ImportOptions) -> Stream:
+    """Read funding rates, as CSV or feather, by the column mapping of the options."""
     fields = typed_names(path) if is_typed(path) else first_fields(path)
     if not is_typed(path) and len(fields) == 2 and _is_time(fields[0]):
         stream = Stream(path=path, kind=Kind.FUNDING, columns=("ts", "rate"), time=_rule(options, fields[0], None))

@@ -199,6 +199,7 @@ def day_start_ns(text: str) -> int:
 
 
 def day_text(day_ns: int) -> str:
+    """Return the UTC day of a time as text: 2020-01-31."""
     return iso(day_ns - day_ns % NS_PER_DAY)[:10]
 
 

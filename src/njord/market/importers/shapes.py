@@ -67,6 +67,7 @@ class Shape:
 
 
 def bars(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
+    """Return a block of candles as columns of bars, refusing what cannot be one."""
     times = shape.times(block, sieve)
     prices = {point: read_steps(sieve, block.text[point], shape.price, point, minimum=1) for point in POINTS}
     volume = read_floats(sieve, block.text["volume"], "volume")
@@ -76,6 +77,7 @@ def bars(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
 
 
 def quote_bars(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
+    """Return a block of bid and ask candles as columns of quote bars."""
     out: dict[str, Array] = {"start_ns": shape.times(block, sieve)}
     for side in ("bid", "ask"):
         prices = {
@@ -91,6 +93,7 @@ def quote_bars(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
 
 
 def trades(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
+    """Return a block of trades as columns."""
     times = shape.times(block, sieve)
     out: dict[str, Array] = {
         "venue_time_ns": times,
@@ -114,6 +117,7 @@ def trades(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
 
 
 def quotes(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
+    """Return a block of quotes as columns."""
     times = shape.times(block, sieve)
     out: dict[str, Array] = {
         "venue_time_ns": times,
@@ -161,6 +165,7 @@ def book(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
 
 
 def funding(block: Block, sieve: Sieve, shape: Shape) -> dict[str, Array]:
+    """Return a block of funding rates as columns."""
     times = shape.times(block, sieve)
     rates, codes = scaled(block.text["rate"], 12)
     if (codes != FINE).any():
