@@ -27,7 +27,7 @@ BASELINE = Path(__file__).resolve().parent / "baseline.json"
 TOLERANCE = 0.10
 BARS = QUOTES = 100_000
 STEPS = 200_000
-ROUNDS = 15
+ROUNDS = 12
 
 
 class _Level:
