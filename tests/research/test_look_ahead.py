@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 
 import njord as nj
+from njord.domain.ids import InstrumentId
 from njord.domain.market import Bar
 from njord.research.look_ahead import LookAhead, look_ahead, precompute
 from njord.research.look_ahead_run import check_strategy
 from njord.strategies.ema_cross import EmaCross
 from njord.strategies.port import Desk, Strategy
-from njord.strategies.signals import PrecomputedSignals, SignalStrategy
+from njord.strategies.signals import PrecomputedSignals, SignalStrategy, _Recent
 
 CORPUS = Path(__file__).parent / "corpus"
 HOUR_NS = 3_600_000_000_000
@@ -151,6 +152,51 @@ def test_bar_by_bar_is_the_same_as_an_event_strategy() -> None:
 
     assert signals.fills["price_ticks"].tolist() == plain.fills["price_ticks"].tolist()
     assert signals.final_equity == plain.final_equity
+
+
+@pytest.mark.parametrize(("window", "rows"), [(1, 9), (7, 40), (1_500, 3_700)])
+def test_a_window_is_the_last_bars_and_no_more(window: int, rows: int) -> None:
+    recent = _Recent(window)
+
+    for number in range(rows):
+        recent.add(Bar(InstrumentId("A/USD.SIM"), 10, number * 10 + 10, number * 10 + 10, 1.0, 2.0, 0.5, 1.5, number))
+        if number % 97 == 0 or number > rows - 3:
+            frame = recent.frame()
+            first = max(0, number + 1 - window)
+            assert recent.count == len(frame) == number + 1 - first
+            assert frame["volume"].tolist() == list(range(first, number + 1))
+            assert frame.index.as_unit("ns").asi8.tolist() == [each * 10 for each in range(first, number + 1)]
+
+
+def helper(bars: pd.DataFrame) -> pd.Series:
+    return bars["close"].rolling(3).mean().shift(-3)  # in a function of its own
+
+
+def test_a_leak_in_a_helper_is_named_there() -> None:
+    def signals(bars: pd.DataFrame) -> pd.Series:
+        smooth = helper(bars)
+        return (smooth > bars["close"]).astype(float)
+
+    found = look_ahead(signals, market())
+
+    assert found is not None
+    assert found.column == "helper()"
+    assert found.source.endswith("shift(-3)")
+
+
+def test_a_choice_made_on_the_whole_sample_is_named() -> None:
+    def signals(bars: pd.DataFrame) -> pd.Series:
+        position = (bars["close"].diff() > 0).astype(float)
+        gain = (position.shift(1) * bars["close"].diff()).sum()
+        if gain < 0:
+            position = -position
+        return position
+
+    found = look_ahead(signals, market())
+
+    assert found is not None
+    assert found.column == "gain"
+    assert "sum() is taken over the whole sample" in found.cause
 
 
 def test_a_cheat_gains_nothing_bar_by_bar_and_is_refused_at_once() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from njord.cli.main import main
-from njord.research.purity import ImpureSource, Severity, purity, purity_of
+from njord.engine.config import RunConfig, parse
+from njord.research.purity import ImpureSource, Severity, purity, purity_of, vet
 
 ERRORS = [
     ("import time", "time.time()", "time.time()", "reads the clock"),
@@ -107,6 +108,26 @@ def test_a_file_that_is_not_python_is_said_to_be_that(tmp_path: Path) -> None:
 
     with pytest.raises(ImpureSource, match=r"broken\.py: line 1: invalid syntax"):
         purity(path)
+
+
+def test_a_config_with_an_impure_file_is_refused_and_one_with_a_doubtful_file_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "dirty.py").write_text(source("import time", "time.time()"))
+    (tmp_path / "doubtful.py").write_text(source("", "hash('a')"))
+
+    def config(file: str) -> RunConfig:
+        return parse(
+            {
+                "data": [{"instrument": "A/USD.SIM", "interval": "1h"}],
+                "strategies": [{"file": file}, {"name": "ema_cross"}],
+                "account": {"currency": "USD", "cash": 1},
+            }
+        )
+
+    (warning,) = vet(config("doubtful.py"), tmp_path)
+    assert "doubtful.py:5: hash(): differs between processes" in warning
+    assert vet(config("missing.py"), tmp_path) == []
+    with pytest.raises(ImpureSource, match=r"dirty\.py:5: time\.time\(\): reads the clock"):
+        vet(config("dirty.py"), tmp_path)
 
 
 SIGNALS = """from njord.strategies.signals import SignalStrategy

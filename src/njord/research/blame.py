@@ -40,10 +40,15 @@ def blame(
         for key, rows in base.items()
         if key in changed and (row := first_row(rows, changed[key])) is not None
     ]
+    if not leaking or (leaking[0][0].variable == RETURNED and leaking[0][0].line == returned_line):
+        decided = _decided(source, base, changed, future, per_bar)
+        if decided is not None:
+            return decided
     if not leaking:
         return _named(source, RETURNED, returned_line, _best(source, returned_line), None)
     used = _used(source, returned_line) if used is None else used
-    key, row = next((each for each in leaking if _root(each[0]) & used), leaking[0])
+    main = source.function(returned_line)
+    key, row = next((each for each in leaking if _matters(each[0], used, main)), leaking[0])
     own = _best(source, key.line)
     statement = source.statement(key.line)
     upstream = None if statement is None else _upstream(source, statement, base, future, per_bar, 0, set())
@@ -78,7 +83,7 @@ def _upstream(
         key = next((each for each in base if each.line == store.lineno and token in _root(each)), None)
         found = causes(store)
         if key is None or per_bar(base[key]):
-            turned = [each for each in found if "turns the rows round" in each.text]
+            turned = [each for each in found if "turns the rows round" in each.text or "rows that follow" in each.text]
             weaker = weaker or ((None, store.lineno, turned[0]) if turned else None)
         elif found and key in future and not _equal(base[key], future[key]):
             return token, store.lineno, found[0]
@@ -103,17 +108,42 @@ def _used(source: Source, returned_line: int) -> set[str]:
         used |= more
 
 
-def _around(source: Source, line: int) -> Cause | None:
-    # What the statement is decided by: the conditions and loops it stands in
+def _decided(
+    source: Source, base: Found, changed: Found, future: Found, per_bar: Callable[[Rows], bool]
+) -> Blamed | None:
+    # A line that only one of the runs came by: what it was decided by is what changed
+    for key in sorted(set(base) ^ set(changed), key=lambda each: each.line):
+        for head in _heads(source, key.line):
+            if isinstance(head, ast.If | ast.While):
+                test = ast.copy_location(ast.Expr(head.test), head)
+                upstream = _upstream(source, test, base, future, per_bar, 0, set())
+                if upstream is not None and upstream[0] is not None:
+                    variable, line, cause = upstream
+                    assert variable is not None, upstream
+                    return _named(source, variable, line, cause, None)
+    return None
+
+
+def _heads(source: Source, line: int) -> list[ast.If | ast.While | ast.For]:
     function = source.function(line)
     heads = [
         each for each in ast.walk(function) if isinstance(each, ast.If | ast.While | ast.For)
         and each.lineno <= line <= (each.end_lineno or each.lineno)
     ] if function is not None else []  # fmt: skip
-    for head in sorted(heads, key=lambda each: -each.lineno):
+    return sorted(heads, key=lambda each: -each.lineno)
+
+
+def _around(source: Source, line: int) -> Cause | None:
+    # What the statement is decided by: the conditions and loops it stands in
+    for head in _heads(source, line):
         for cause in causes(head):
             return cause._replace(text=f"{cause.text} (line {cause.line})")
     return None
+
+
+def _matters(key: Key, used: set[str], main: ast.FunctionDef | None) -> bool:
+    function = key.function.rpartition(".")[2]
+    return bool(_root(key) & used) or (main is not None and function != main.name and function in used)
 
 
 def _best(source: Source, line: int) -> Cause | None:
@@ -134,7 +164,7 @@ def _named(
 
 def _root(key: Key) -> set[str]:
     head, _, column = key.variable.partition("[")
-    return {column.strip('"]')} if column else {head.rpartition(".")[2]}
+    return {column.strip('"]')} if column else {head.rpartition(".")[2].removesuffix("()")}
 
 
 def _shown(key: Key) -> str:

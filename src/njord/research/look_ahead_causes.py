@@ -23,6 +23,7 @@ _TWO_SIDED = {
     "sosfiltfilt": "filters forwards and backwards", "detrend": "fits the whole sample",
     "gradient": "takes the difference of the rows around each row", "hilbert": "transforms the whole sample",
     "gaussian_filter1d": "smooths over both sides of each row", "lowess": "smooths over both sides of each row",
+    "FixedForwardWindowIndexer": "is a window of the rows that follow",
     "argrelextrema": "compares with later rows", "find_peaks": "compares with later rows",
     "seasonal_decompose": "averages over both sides of each row",
 }  # fmt: skip

@@ -178,6 +178,7 @@ class _Watcher:
         self._file = file
         self._source = Source(file)
         self._calls: dict[str, int] = {}
+        self._depth = 0
 
     def called(self, frame: FrameType, event: str, argument: Any) -> Any:
         name = frame.f_code.co_qualname
@@ -186,6 +187,7 @@ class _Watcher:
         self._calls[name] = self._calls.get(name, 0) + 1
         if self._calls[name] > CALLS_MAX:
             return None
+        self._depth += 1
         before = _snapshot(frame)
         line, visits = 0, dict[int, int]()
 
@@ -200,9 +202,11 @@ class _Watcher:
                 if visits.get(line, 0) < VISITS_MAX and argument is None:
                     before = self._compare(name, line, before, frame)
                 self._finish(name, line, before, frame)
+                self._depth -= 1
                 rows = rows_of(argument)
                 if rows is not None:
-                    self.found[Key(name, line, RETURNED)] = rows
+                    answer = RETURNED if self._depth == 0 else f"{frame.f_code.co_name}()"
+                    self.found[Key(name, line, answer)] = rows
                 self.returned_line = line
             return local
 
