@@ -29,6 +29,8 @@ class InstrumentKind(enum.StrEnum):
     PERPETUAL = "perpetual"
     SWAP = "swap"
 
+    __hash__ = str.__hash__  # Enum's own is a Python function
+
 
 class OptionRight(enum.StrEnum):
     """The right an option gives."""

@@ -25,6 +25,8 @@ class Kind(enum.StrEnum):
     ACTIONS = "actions"
     STATUS = "status"
 
+    __hash__ = str.__hash__  # Enum's own is a Python function
+
 
 class Aggressor(enum.IntEnum):
     """Who crossed the spread in a trade."""

@@ -17,7 +17,7 @@ from njord.domain.command import CancelOrder, Command, Entry, Refused, ReplaceOr
 from njord.domain.event import Event, OrderRejected, Report, TimerFired
 from njord.domain.fill import Fill
 from njord.domain.ids import InstrumentId
-from njord.domain.market import Bar, BookUpdate, MarketEvent, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.market import Bar, MarketEvent, Split, TradingStatus
 from njord.domain.order import NewOrder
 from njord.engine import step as engine
 from njord.engine.equity import EquityCurve
@@ -154,8 +154,9 @@ class Backtest:
         if event.local_time_ns < late_ns:
             # What a bar tells of its open comes after other feeds have moved the clock on
             event = msgspec.structs.replace(event, local_time_ns=late_ns)
-        if isinstance(event, Fill):
-            self.fills.append(event)
+        kind = event.__class__
+        if kind is Fill:
+            self.fills.append(event)  # type: ignore[arg-type]
         elif isinstance(event, OrderRejected):
             self.refused[event.reason] = self.refused.get(event.reason, 0) + 1
         commands = engine.step(self.state, event)
@@ -181,10 +182,10 @@ class Backtest:
 
     def _obey(self, command: Command) -> None:
         kind = command.__class__
-        if kind is NewOrder or kind is CancelOrder or kind is ReplaceOrder:
+        if kind is Entry:
+            self.curve.changed(self._market_ns, command)  # type: ignore[arg-type]
+        elif kind is NewOrder or kind is CancelOrder or kind is ReplaceOrder:
             self._send(command)  # type: ignore[arg-type]
-        elif isinstance(command, Entry):
-            self.curve.changed(self._market_ns, command)
         elif isinstance(command, SetTimer):
             time_ns = max(command.time_ns, self.state.time_ns)
             timer = TimerFired(command.strategy_id, command.name, command.time_ns, time_ns)
@@ -243,13 +244,15 @@ def _matching(venues: Mapping[InstrumentId, SimulatedVenue]) -> dict[type, dict[
 
 
 def _cause(event: Event) -> str:
-    # Names an event so that it can be found again: a market event by its data set and time, a report by its order
-    kind = type(event).__struct_config__.tag
-    if isinstance(event, Fill):
-        return f"fill:{event.fill_id}"
-    if isinstance(event, Bar | QuoteBar | Quote | Trade | BookUpdate):
-        return f"{kind}:{event.instrument_id}:{event.venue_time_ns}"
-    if isinstance(event, TimerFired):
-        return f"timer:{event.strategy_id}:{event.name}"
-    order_id = getattr(event, "client_order_id", None)
-    return f"{kind}:{order_id or getattr(event, 'instrument_id', '')}:{event.venue_time_ns}"
+    # Names an event so that it can be found again: a market event by its instrument and time, a report by its order
+    kind = event.__class__
+    if kind is Fill:
+        return f"fill:{event.fill_id}"  # type: ignore[union-attr]
+    if kind is TimerFired:
+        return f"timer:{event.strategy_id}:{event.name}"  # type: ignore[union-attr]
+    whose = event.instrument_id if kind in _MARKET else event.client_order_id  # type: ignore[union-attr]
+    return f"{_TAGS[kind]}:{whose}:{event.venue_time_ns}"
+
+
+_MARKET = frozenset(MarketEvent.__args__)
+_TAGS = {kind: kind.__struct_config__.tag for kind in (*MarketEvent.__args__, *Report.__args__)}

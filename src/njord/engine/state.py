@@ -79,8 +79,10 @@ class State:
         """Return what ``order`` would be added to, with everything that is already working."""
         name = order.instrument_id
         orders = self.orders
-        price = self.last_price.get(name)
-        last = None if price is None else self.grids[name].nearest_ticks(price)
+        last = None
+        if self.limits.checks_money or order.order_type is not OrderType.MARKET:
+            price = self.last_price.get(name)
+            last = None if price is None else self.grids[name].nearest_ticks(price)
         exposure = Exposure(
             halted=self.halted or name in self.halted_instruments,
             open_orders=len(orders.open),

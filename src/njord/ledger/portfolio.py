@@ -34,6 +34,8 @@ class Portfolio:
         self.converter = Converter(currency, instruments)
         self._instruments = {instrument.instrument_id: instrument for instrument in instruments}
         self._grids = {instrument.instrument_id: Grid.of(instrument) for instrument in instruments}
+        # What every fill asks of its instrument
+        self._terms = {i.instrument_id: (Grid.of(i), i.settlement, i.paid_in_full) for i in instruments}
         self.cash: dict[str, int] = {currency: 0}
         self.fees: dict[str, int] = {}
         self.realised: dict[str, int] = {}
@@ -54,22 +56,21 @@ class Portfolio:
 
     def fill(self, fill: Fill, strategy_id: StrategyId) -> tuple[Entry, list[ClosedLot]]:
         """Apply a fill. Return its entry and the round trips it ended. The caller applies each fill once."""
-        instrument = self._instruments[fill.instrument_id]
-        grid = self._grids[fill.instrument_id]
-        holding = self.holding(strategy_id, fill.instrument_id)
+        name = fill.instrument_id
+        grid, asset, paid_in_full = self._terms[name]
+        holding = self.holding(strategy_id, name)
         cost_before = holding.cost_units
         closed = holding.apply(fill, grid)
         lots = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
-        self.lots[fill.instrument_id] += lots
+        self.lots[name] += lots
 
-        asset, fee_asset, fee = instrument.settlement, fill.fee_asset, fill.fee_units
+        fee_asset, fee = fill.fee_asset, fill.fee_units
         gain = 0
         for trip in closed:
             gain += trip.exit_units - trip.entry_units
         cost = holding.cost_units - cost_before
         # What the fill itself was worth, positive for a buy, is cost less gain. Margined contracts pay only the gain
-        paid = gain - cost if instrument.paid_in_full else gain
-        name = fill.instrument_id
+        paid = gain - cost if paid_in_full else gain
         postings = [
             Posting("position", name, lots),
             Posting("market", name, -lots),
@@ -79,7 +80,7 @@ class Portfolio:
         if closed:
             self.realised[asset] = self.realised.get(asset, 0) + gain
             postings.append(Posting("realised", asset, -gain))
-        if not instrument.paid_in_full:
+        if not paid_in_full:
             postings.append(Posting("settlement", asset, -cost))
         self.cash[asset] = self.cash.get(asset, 0) + paid
         if fee:

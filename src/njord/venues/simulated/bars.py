@@ -47,13 +47,12 @@ class BarMatcher:
         self._start(bar)
         cause = f"bar:{bar.instrument_id}:{bar.venue_time_ns}"
         for working in blotter.stops_first():
-            prices = _prices(bar, working.sign, self)
             if working.stop_ticks is not None:
-                self._stop(working, prices, cause)
-            elif working.at_market:
-                self._take(working, prices[0], FillReason.NEXT_OPEN, cause, self._open_ns)
+                self._stop(working, _prices(bar, working.sign, self), cause)
+            elif working.limit_ticks is None:
+                self._take(working, _open(bar, working.sign, self), FillReason.NEXT_OPEN, cause, self._open_ns)
             else:
-                self._limit(working, prices, cause)
+                self._limit(working, _prices(bar, working.sign, self), cause)
             working.fresh = False
 
     def on_arrival(self, working: Working, time_ns: int) -> None:
@@ -61,7 +60,7 @@ class BarMatcher:
         bar = self.last
         if self.blotter.settings.fill is not FillAt.SAME_CLOSE or bar is None or working.stop_ticks is not None:
             return
-        close = _prices(bar, working.sign, self)[3]
+        close = _close(bar, working.sign, self)
         if working.at_market or (working.within(close) and not working.order.post_only):
             self._start(bar)
             self._known_ns = time_ns
@@ -69,11 +68,11 @@ class BarMatcher:
 
     def best_against(self, sign: int) -> int | None:
         """Return the price an order of this side would meet first, as far as the last close tells."""
-        return None if self.last is None else _prices(self.last, sign, self)[3]
+        return None if self.last is None else _close(self.last, sign, self)
 
     def would_cross(self, working: Working) -> bool:
         """Return whether a limit order would trade at once, as far as the last close tells."""
-        return self.last is not None and working.within(_prices(self.last, working.sign, self)[3])
+        return self.last is not None and working.within(_close(self.last, working.sign, self))
 
     def _start(self, bar: Bar) -> None:
         grid = self.blotter.grid
@@ -139,6 +138,21 @@ class BarMatcher:
             self.blotter.took(lots, self._volume_lots)
             time_ns = self._known_ns
             self.blotter.fill(working, lots, price_ticks, Liquidity.MAKER, reason, cause, time_ns)
+
+
+def _open(bar: Bar, sign: int, matcher: BarMatcher) -> int:
+    # The open in ticks, of the side this order trades against
+    price = bar.open
+    if isinstance(bar, QuoteBar):
+        price = bar.ask_open if sign > 0 else bar.bid_open
+    return matcher.blotter.grid.nearest_ticks(price)
+
+
+def _close(bar: Bar, sign: int, matcher: BarMatcher) -> int:
+    price = bar.close
+    if isinstance(bar, QuoteBar):
+        price = bar.ask_close if sign > 0 else bar.bid_close
+    return matcher.blotter.grid.nearest_ticks(price)
 
 
 def _prices(bar: Bar, sign: int, matcher: BarMatcher) -> tuple[int, int, int, int]:

@@ -8,7 +8,7 @@ from njord.domain.instrument import Grid, Instrument
 from njord.domain.order import NewOrder, OrderType, Rejection, Side, TimeInForce
 from njord.venues.simulated import slippage
 from njord.venues.simulated.fees import FeeSchedule
-from njord.venues.simulated.settings import VenueSettings
+from njord.venues.simulated.settings import SlippageModel, VenueSettings
 
 # What a fill may take where nothing bounds it
 UNBOUNDED_LOTS = 2**62
@@ -63,7 +63,7 @@ class Blotter:
     """One instrument's orders at the venue, and what was reported about them."""
 
     __slots__ = (
-        "_fee_schedule", "_fills", "_response_ns", "grid", "halted", "instrument", "orders", "position_lots",
+        "_fee_schedule", "_fills", "_response_ns", "_slips", "grid", "halted", "instrument", "orders", "position_lots",
         "reports", "settings", "shares_large", "volume_share_max",
     )  # fmt: skip
 
@@ -79,6 +79,7 @@ class Blotter:
         self.shares_large = 0  # Fills that were more of it than would go unnoticed
         self._fee_schedule = FeeSchedule(settings.fees, self.grid)
         self._response_ns = settings.latency_ns
+        self._slips = settings.slippage.model is not SlippageModel.NONE
         self._fills = 0
 
     def local_ns(self, venue_time_ns: int) -> int:
@@ -94,6 +95,8 @@ class Blotter:
 
     def taker_price(self, working: Working, price_ticks: int, lots: int, market_lots: float) -> int:
         """Return the price with slippage, at worst the order's limit."""
+        if not self._slips:
+            return price_ticks
         worse = slippage.ticks_against(self.settings.slippage, price_ticks, lots, market_lots)
         price_ticks += working.sign * worse
         return price_ticks if working.within(price_ticks) else working.limit_ticks or price_ticks
