@@ -104,6 +104,9 @@ class Rejection(enum.StrEnum):
     REQUESTED = "requested"  # a cancel we asked for
 
 
+_MARKET = OrderType.MARKET
+
+
 class NewOrder(msgspec.Struct, frozen=True, gc=False, tag="new_order"):
     """Ask a venue to trade. ``limit_ticks`` and ``stop_ticks`` are None where the type has none.
 
@@ -123,7 +126,10 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False, tag="new_order"):
     reduce_only: bool = False
 
     def __post_init__(self) -> None:
-        # Data, not code: orders are also decoded from a bus or a journal
+        # Data, not code: orders are also decoded from a bus or a journal. Most are plain and done with the first look
+        plain = self.limit_ticks is None and self.stop_ticks is None and not self.post_only
+        if plain and self.order_type is _MARKET and self.quantity_lots > 0:
+            return
         if self.quantity_lots <= 0:
             raise ValueError(f"{self.client_order_id}: quantity_lots must be > 0, was {self.quantity_lots}")
         kind = self.order_type

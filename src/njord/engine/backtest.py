@@ -164,8 +164,9 @@ class Backtest:
             self._record(event, commands)
 
     def _deliver(self, reports: list[Report]) -> None:
+        market_ns = self._market_ns
         for report in reports:
-            if report.local_time_ns > self._market_ns:
+            if report.local_time_ns > market_ns:
                 heapq.heappush(self._pending, (report.local_time_ns, _REPORT, next(self._sent), report))
             else:
                 self._now.append((_REPORT, report))

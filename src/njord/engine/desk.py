@@ -26,7 +26,7 @@ def strategy_of(order_id: ClientOrderId) -> StrategyId:
 class StrategyDesk:
     """See ``strategies.port.Desk``."""
 
-    __slots__ = ("_count", "_only", "_state", "_strategy_id", "instruments", "rng")
+    __slots__ = ("_count", "_mine", "_only", "_state", "_strategy_id", "instruments", "rng")
 
     def __init__(
         self, state: State, strategy_id: StrategyId, instruments: Sequence[InstrumentId], rng: random.Random
@@ -36,6 +36,7 @@ class StrategyDesk:
         self._count = 0
         self._only = instruments[0] if len(instruments) == 1 else None
         self.instruments = tuple(instruments)
+        self._mine = {str(name): name for name in instruments}
         self.rng = rng
 
     @property
@@ -72,13 +73,14 @@ class StrategyDesk:
 
     def target(self, quantity: Quantity, *, instrument: str | None = None) -> ClientOrderId | None:
         name = self._instrument(instrument)
-        grid = self._state.grids[name]
+        state = self._state
         wanted = float(quantity)
-        lots = grid.wanted_lots(abs(wanted)) * (1 if wanted >= 0 else -1)
-        missing = lots - self._state.portfolio.holding(self._strategy_id, name).lots
-        slot = self._state.slots[self._strategy_id]
-        for tracked in self._state.orders.open_of(name, slot.order_ids):
-            missing -= tracked.leaves_lots * tracked.side.sign
+        lots = state.grids[name].wanted_lots(abs(wanted))
+        missing = (lots if wanted >= 0 else -lots) - state.portfolio.holding(self._strategy_id, name).lots
+        working = state.slots[self._strategy_id].order_ids
+        if working:
+            for tracked in state.orders.open_of(name, working):
+                missing -= tracked.leaves_lots * tracked.side.sign
         if missing == 0:
             return None
         return self._send(
@@ -178,7 +180,7 @@ class StrategyDesk:
         if intent is not None:
             return ClientOrderId(f"{self._strategy_id}:{intent}")
         self._count += 1
-        return ClientOrderId(f"{self._strategy_id}-{self._count}")
+        return f"{self._strategy_id}-{self._count}"  # type: ignore[return-value]  # A NewType call costs as much as the text
 
     def _instrument(self, instrument: str | None) -> InstrumentId:
         if instrument is None:
@@ -189,4 +191,4 @@ class StrategyDesk:
             raise ValueError(
                 f"{self._strategy_id} has no instrument {instrument!r}: it has {', '.join(self.instruments)}"
             )
-        return InstrumentId(instrument)
+        return self._mine[instrument]

@@ -35,10 +35,6 @@ class _Series:
         self.times_ns: list[int] = []
         self.values: list[float] = []
 
-    def change(self, time_ns: int, value: float) -> None:
-        self.times_ns.append(time_ns)
-        self.values.append(value)
-
     def at(self, times_ns: Array) -> Floats | float:
         """Return the value at each time and forget the changes."""
         if not self.times_ns:
@@ -78,18 +74,23 @@ class EquityCurve:
         """Take note of the cash and holdings that an entry changed because of an event at ``time_ns``."""
         portfolio = self._portfolio
         for posting in entry.postings:
-            if posting.account == "cash":
-                series = self._cash.get(posting.asset)
+            account, asset = posting.account, posting.asset
+            if account == "cash":
+                series = self._cash.get(asset)
                 if series is None:
-                    series = self._cash[posting.asset] = _Series(0.0)
-                series.change(time_ns, portfolio.cash[posting.asset] / UNITS)
-            elif posting.account == "market":
-                name = InstrumentId(posting.asset)
-                self._lots[name].change(time_ns, portfolio.lots[name])
+                    series = self._cash[asset] = _Series(0.0)
+                series.times_ns.append(time_ns)
+                series.values.append(portfolio.cash[asset] / UNITS)
+            elif account == "market":
+                name = InstrumentId(asset)
+                series = self._lots[name]
+                series.times_ns.append(time_ns)
+                series.values.append(portfolio.lots[name])
                 if name in self._costs:
                     holdings = portfolio.holdings.values()
                     cost = sum(holding.cost_units for holding in holdings if holding.instrument_id == name)
-                    self._costs[name].change(time_ns, cost / UNITS)
+                    self._costs[name].times_ns.append(time_ns)
+                    self._costs[name].values.append(cost / UNITS)
 
     def split(self, split: Split) -> None:
         """Take note that the price of an instrument changed its meaning: what is held is worth what it was."""

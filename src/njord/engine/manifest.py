@@ -12,6 +12,7 @@ from njord.domain.clock import iso
 from njord.engine.assemble import Assembly, Source
 from njord.engine.config import RunConfig
 from njord.engine.loading import source_hash
+from njord.strategies.port import Strategy
 
 SCHEMA_VERSION = 1
 RUN_ID_CHARS = 16
@@ -33,6 +34,19 @@ def config_hash(config: RunConfig) -> str:
     return hashlib.sha256(msgspec.json.encode(config, order="sorted")).hexdigest()
 
 
+def _plain(strategy: Strategy) -> dict[str, Any]:
+    # A strategy that came as an object has no params in the config; what is plain of what it holds tells two apart
+    kinds = (bool, int, float, str, type(None))
+    held = vars(strategy) if hasattr(strategy, "__dict__") else {}
+    return {name: value for name, value in sorted(held.items()) if _is_plain(value, kinds)}
+
+
+def _is_plain(value: Any, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_plain(part, kinds) for part in value)
+    return isinstance(value, kinds) and value == value  # NaN is no JSON
+
+
 def manifest(assembly: Assembly, source: Source) -> dict[str, Any]:
     """Return what a run is made of. ``run_id`` names the inputs: the same inputs have the same one anywhere."""
     data = [
@@ -45,7 +59,12 @@ def manifest(assembly: Assembly, source: Source) -> dict[str, Any]:
         for each in assembly.ranges
     ]
     strategies = [
-        {"strategy_id": name, "class": type(strategy).__qualname__, "sha256": source_hash(type(strategy))}
+        {
+            "strategy_id": name,
+            "class": type(strategy).__qualname__,
+            "made_with": _plain(strategy),
+            "sha256": source_hash(type(strategy)),
+        }
         for name, strategy in assembly.strategies.items()
     ]
     instruments = [msgspec.to_builtins(instrument) for instrument in assembly.instruments.values()]

@@ -21,7 +21,9 @@ from njord.domain.event import (
 from njord.domain.fill import Fill
 from njord.domain.ids import ClientOrderId, FillId, InstrumentId
 from njord.domain.instrument import Grid
-from njord.domain.order import TERMINAL, TRANSITIONS, IllegalTransition, NewOrder, OrderStatus, Side
+from njord.domain.order import TRANSITIONS, IllegalTransition, NewOrder, OrderStatus, Side
+
+_SUBMITTED = OrderStatus.SUBMITTED
 
 
 class Tracked:
@@ -96,7 +98,7 @@ class Orders:
         assert order_id not in self.open, order
         assert order_id not in self.done, order
         tracked = self.open[order_id] = Tracked(order, grid)
-        tracked.become(OrderStatus.SUBMITTED)
+        tracked.status = _SUBMITTED  # From INITIALISED, always legal
         self._reserve(tracked, order.quantity_lots)
         return tracked
 
@@ -117,7 +119,8 @@ class Orders:
             raise IllegalTransition(f"order {order_id}: filled {lots} lots, had {tracked.leaves_lots} left")
         self._fill_ids.add(fill.fill_id)
         tracked.filled_lots = filled_lots
-        self._reserve(tracked, -lots)
+        working = self._buys if tracked.order.side is Side.BUY else self._sells
+        working[tracked.order.instrument_id] -= lots
         if filled_lots == tracked.quantity_lots:
             self._finish(tracked, OrderStatus.FILLED)
         else:
@@ -129,7 +132,7 @@ class Orders:
 
         Raises IllegalTransition for what cannot be true.
         """
-        if isinstance(report, Fill):
+        if report.__class__ is Fill:
             return self.fill(report)
         tracked = self.open.get(report.client_order_id)
         if tracked is None:
@@ -139,7 +142,7 @@ class Orders:
         kind = type(report)
         if kind is OrderAccepted:
             # A fill can overtake the acknowledgement; then there is nothing left to learn from it
-            if tracked.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
+            if tracked.status is _SUBMITTED or tracked.status is OrderStatus.UNKNOWN:
                 tracked.become(OrderStatus.ACCEPTED)
                 return tracked
             return None
@@ -166,11 +169,12 @@ class Orders:
 
     def _finish(self, tracked: Tracked, status: OrderStatus) -> None:
         tracked.become(status)
-        assert status in TERMINAL
-        if tracked.leaves_lots:
-            self._reserve(tracked, -tracked.leaves_lots)
-        self.done[tracked.client_order_id] = status
-        del self.open[tracked.client_order_id]
+        left = tracked.quantity_lots - tracked.filled_lots
+        if left:
+            self._reserve(tracked, -left)
+        order_id = tracked.order.client_order_id
+        self.done[order_id] = status
+        del self.open[order_id]
 
     def _reserve(self, tracked: Tracked, lots: int) -> None:
         working = self._buys if tracked.order.side is Side.BUY else self._sells

@@ -58,7 +58,7 @@ class Portfolio:
         """Apply a fill. Return its entry and the round trips it ended. The caller applies each fill once."""
         name = fill.instrument_id
         grid, asset, paid_in_full = self._terms[name]
-        holding = self.holding(strategy_id, name)
+        holding = self.holdings.get((strategy_id, name)) or self.holding(strategy_id, name)
         cost_before = holding.cost_units
         closed = holding.apply(fill, grid)
         lots = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
@@ -198,7 +198,9 @@ class Portfolio:
 def _entry(entry_id: EntryId, cause: str, time_ns: int, postings: list[Posting]) -> Entry:
     totals: dict[str, int] = {}
     for posting in postings:
-        totals[posting.asset] = totals.get(posting.asset, 0) + posting.amount
-    if any(totals.values()):
-        raise Unbalanced(f"{entry_id}: {totals}")
+        asset = posting.asset
+        totals[asset] = totals[asset] + posting.amount if asset in totals else posting.amount
+    for total in totals.values():
+        if total:
+            raise Unbalanced(f"{entry_id}: {totals}")
     return Entry(entry_id, cause, time_ns, tuple(postings))

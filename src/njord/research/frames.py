@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from njord.domain.clock import NS_PER_S, time_ns
 from njord.domain.ids import InstrumentId, instrument_id
-from njord.domain.instrument import TICKS_MAX, Grid, Instrument, InstrumentKind
+from njord.domain.instrument import TICKS_MAX, Instrument, InstrumentKind
 from njord.domain.market import Kind
 from njord.domain.spelling import suggestion
 from njord.market.catalog import CatalogError, Dataset, DatasetId
@@ -18,6 +18,7 @@ from njord.market.catalog import CatalogError, Dataset, DatasetId
 Array = npt.NDArray[Any]
 PRICES = ("open", "high", "low", "close")
 DECIMALS_MAX = 12
+STRETCH_ROWS = 65_536
 # Unix times of this century, by the power of ten that separates their units
 _UNIT_NS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000), (0, NS_PER_S))
 
@@ -111,7 +112,7 @@ def _columns(name: str, frame: Any) -> dict[str, Array]:
         raise FrameError(f"{name}: there are no rows")
     for key in (*PRICES, "volume"):
         try:
-            found[key] = found[key].astype(np.float64)
+            found[key] = found[key].astype(np.float64, copy=False)
         except (TypeError, ValueError):
             raise FrameError(f"{name}: column {key!r} must hold numbers, was {found[key].dtype}") from None
     return found
@@ -156,25 +157,31 @@ def _check(name: str, columns: dict[str, Array]) -> None:
         raise FrameError(f"{name}: row {bad[0] + 1}: open and close must lie between low and high")
 
 
+def _on_grid(prices: Array, per_unit: int) -> bool:
+    # A stretch at a time: a column of a million prices has no need of three more beside it
+    for first in range(0, len(prices), STRETCH_ROWS):
+        part = prices[first : first + STRETCH_ROWS]
+        if not (np.rint(part * per_unit) / per_unit == part).all():
+            return False
+    return True
+
+
 def _infer(name: str, columns: dict[str, Array]) -> tuple[Instrument, bool]:
     # The coarsest decimal grid that gives every price back exactly, so a fill is at the very price of the frame
-    prices = np.concatenate([columns[key] for key in PRICES])
-    largest = float(np.abs(prices).max())
+    largest = max(float(max(columns[key].max(), -columns[key].min())) for key in PRICES)
     decimals, exact = 0, False
     for decimals in range(DECIMALS_MAX + 1):
         if largest * 10**decimals > TICKS_MAX:
             decimals -= 1
             break
-        ticks = np.rint(prices * 10**decimals)
-        exact = bool((ticks / 10**decimals == prices).all())
+        exact = all(_on_grid(columns[key], 10**decimals) for key in PRICES)
         if exact:
             break
     symbol, _, _ = instrument_id(name).rpartition(".")
     base, slash, quote = symbol.partition("/")
     quote, colon, _ = quote.partition(":")
     kind = InstrumentKind.PERPETUAL if colon else InstrumentKind.SPOT if slash else InstrumentKind.EQUITY
-    negative = bool((prices <= 0).any())
-    if negative:
+    if any(columns[key].min() <= 0 for key in PRICES):
         kind = InstrumentKind.FUTURE
     definition = Instrument(
         instrument_id=InstrumentId(name), kind=kind, base=base, quote=quote or "USD",
@@ -182,5 +189,4 @@ def _infer(name: str, columns: dict[str, Array]) -> tuple[Instrument, bool]:
         underlier=base if kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE) else None,
         expiry_ns=2**62 if kind is InstrumentKind.FUTURE else None,
     )  # fmt: skip
-    assert Grid.of(definition).price_denominator > 0
     return definition, exact

@@ -47,9 +47,6 @@ class Limits(msgspec.Struct, frozen=True):
 
 def refusal(order: NewOrder, instrument: Instrument, grid: Grid, exposure: Exposure, limits: Limits) -> Refusal | None:
     """Return why ``order`` must not be sent, or None if it may be. The first reason of ``Refusal`` wins."""
-    assert exposure.working_buy_lots >= 0, exposure
-    assert exposure.working_sell_lots >= 0, exposure
-
     if exposure.halted:
         return Refusal.HALTED
     if exposure.open_orders >= limits.open_orders_max:

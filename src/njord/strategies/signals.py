@@ -46,7 +46,7 @@ class SignalStrategy(Strategy):
 
     def signals(self, bars: "pd.DataFrame") -> "pd.Series":
         """Return the position to hold after each bar, with the index of ``bars``."""
-        raise NotImplementedError(f"{type(self).__name__} has no signals(self, bars)")
+        raise TypeError(f"{type(self).__name__} has no signals(bars) of its own")
 
     def on_start(self, desk: Desk) -> None:
         pandas()

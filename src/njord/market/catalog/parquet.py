@@ -138,8 +138,11 @@ def to_array(column: pa.ChunkedArray) -> Array:
     """Return an Arrow column as a NumPy array; text as fixed-width unicode."""
     if column.type == pa.string():
         return np.array(column.to_pylist(), dtype=np.str_)
-    array: Array = column.to_numpy()
-    return array
+    # By DLPack, chunk by chunk: Arrow's own conversion of a chunked column imports all of pandas
+    chunks: list[Array] = [np.from_dlpack(chunk) for chunk in column.chunks if len(chunk)]
+    if not chunks:
+        return np.empty(0, dtype=column.type.to_pandas_dtype())
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
 
 
 def sync_folder(folder: Path) -> None:

@@ -108,12 +108,7 @@ class SimulatedVenue:
         if reason is not None:
             return [_rejected(order, reason, time_ns, local_ns)]
         self._order_ids.add(order.client_order_id)
-        ours = [other for other in blotter.orders if _would_trade(working, other, matcher)]
-        if ours and self.settings.self_trade is SelfTrade.CANCEL_NEWEST:
-            return [_rejected(order, Rejection.SELF_TRADE, time_ns, local_ns)]
-        for other in ours:
-            blotter.end(other, Rejection.SELF_TRADE, time_ns)
-        if ours and self.settings.self_trade is SelfTrade.CANCEL_BOTH:
+        if blotter.orders and self._self_trades(blotter, matcher, working, time_ns):
             return [*blotter.drain(), _rejected(order, Rejection.SELF_TRADE, time_ns, local_ns)]
         blotter.reports.append(OrderAccepted(order.client_order_id, order.instrument_id, time_ns, local_ns))
         blotter.orders.append(working)
@@ -168,6 +163,16 @@ class SimulatedVenue:
             blotter.orders.append(changed)
             matcher.on_arrival(changed, time_ns)
         return blotter.drain()
+
+    def _self_trades(self, blotter: Blotter, matcher: Matcher, working: Working, time_ns: int) -> bool:
+        # Deal with those of our own orders this one would trade with; True where this one must not live
+        ours = [other for other in blotter.orders if _would_trade(working, other, matcher)]
+        if not ours:
+            return False
+        if self.settings.self_trade is not SelfTrade.CANCEL_NEWEST:
+            for other in ours:
+                blotter.end(other, Rejection.SELF_TRADE, time_ns)
+        return self.settings.self_trade is not SelfTrade.CANCEL_OLDEST
 
     def _find(
         self, instrument_id: InstrumentId, client_order_id: ClientOrderId

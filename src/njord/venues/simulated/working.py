@@ -137,6 +137,11 @@ class Blotter:
 
     def expire(self, now_ns: int) -> None:
         """End the day orders whose day is over."""
+        for working in self.orders:
+            if working.day_end_ns is not None:
+                break
+        else:
+            return
         for working in [w for w in self.orders if w.day_end_ns is not None and now_ns >= w.day_end_ns]:
             self.orders.remove(working)
             order = working.order
