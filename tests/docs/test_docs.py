@@ -19,6 +19,7 @@ def name(page):
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=name)
 def test_the_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -60,6 +61,7 @@ def test_every_named_file_and_command_exists():
         assert command in made.stdout, command
 
 
+@pytest.mark.slow
 def test_the_api_reference_builds(tmp_path):
     pytest.importorskip("pdoc")
     words = [sys.executable, "-m", "pdoc", "-o", str(tmp_path), "njord", "njord.strategies.port", "njord.engine.config"]

@@ -1,4 +1,6 @@
-"""What an event means for the state: one function for each kind. Each returns who is to hear of it.
+"""What an event means for the state: one function for each kind but the plain bar, which ``step`` applies itself.
+
+Each returns who is to hear of it.
 
 Nobody hears of a book or a quote that cannot be believed: crossed, one-sided, or with a hole in it.
 """
@@ -16,7 +18,7 @@ from njord.domain.event import (
     TimerFired,
 )
 from njord.domain.fill import Fill
-from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.market import BookUpdate, Dividend, Funding, Quote, QuoteBar, Split, Trade, TradingStatus
 from njord.engine.state import Listener, State
 from njord.engine.tell import tell
 from njord.market.book import Guard
@@ -25,7 +27,7 @@ Heard = tuple[Listener, ...]
 NOBODY: Heard = ()
 
 
-def _apply_bar(state: State, event: Bar) -> Heard:
+def _apply_bar(state: State, event: QuoteBar) -> Heard:
     state.last_price[event.instrument_id] = event.close
     return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
 
@@ -134,7 +136,6 @@ def _apply_news(state: State, report: Any) -> Heard:
 
 
 APPLY: dict[type, Callable[[State, Any], Heard]] = {
-    Bar: _apply_bar,
     QuoteBar: _apply_bar,
     Quote: _apply_quote,
     Trade: _apply_trade,

@@ -98,11 +98,11 @@ class Backtest:
             if matcher is not None:
                 if matcher.orders or event.__class__ is not Bar:
                     matcher.on_event(event)
-                if matcher.blotter.reports:
-                    self._deliver(matcher.blotter.drain())
-                    self._settle()
-                    if pending and pending[0][0] <= time_ns:
-                        self._reports_until(time_ns)
+                    if matcher.blotter.reports:
+                        self._deliver(matcher.blotter.drain())
+                        self._settle()
+                        if pending and pending[0][0] <= time_ns:
+                            self._reports_until(time_ns)
                 matcher.last = event
             elif event.__class__ in _STATUS:
                 self._status(event)

@@ -26,22 +26,28 @@ POINTS_MAX = 4_000_000
 
 
 class _Series:
-    """A step function: its value before the window, and its changes within it."""
+    """A step function of whole numbers: its value before the window, and its changes within it."""
 
-    __slots__ = ("last", "times_ns", "values")
+    __slots__ = ("before", "now", "times_ns", "values")
 
-    def __init__(self, last: float) -> None:
-        self.last = last
+    def __init__(self) -> None:
+        self.before = 0
+        self.now = 0
         self.times_ns: list[int] = []
-        self.values: list[float] = []
+        self.values: list[int] = []
 
-    def at(self, times_ns: Array) -> Floats | float:
-        """Return the value at each time and forget the changes."""
+    def add(self, time_ns: int, amount: int) -> None:
+        self.now += amount
+        self.times_ns.append(time_ns)
+        self.values.append(self.now)
+
+    def at(self, times_ns: Array, unit: int) -> Floats | float:
+        """Return the value at each time, in multiples of ``unit``, and forget the changes."""
         if not self.times_ns:
-            return self.last
+            return self.before / unit
         where = np.searchsorted(self.times_ns, times_ns, side="right")
-        found: Floats = np.concatenate([[self.last], self.values])[where]
-        self.last = self.values[-1]
+        found: Floats = np.array([self.before / unit, *(value / unit for value in self.values)])[where]
+        self.before = self.now
         self.times_ns.clear()
         self.values.clear()
         return found
@@ -62,35 +68,18 @@ class EquityCurve:
         self._values: list[Floats] = []
         self._reference: list[Floats] = []  # The price of the first instrument, for buy and hold
         self._points = 0
-        self._cash = {portfolio.currency: _Series(0.0)}
-        self._lots = {name: _Series(0.0) for name in instruments}
-        self._costs = {name: _Series(0.0) for name, i in instruments.items() if not i.paid_in_full}
+        self._cash = {portfolio.currency: _Series()}
+        self._entries: list[tuple[int, Entry]] = []  # Of the window that comes next
+        self._lots = {name: _Series() for name in instruments}
+        self._costs = {name: _Series() for name, i in instruments.items() if not i.paid_in_full}
         self._prices = dict.fromkeys(instruments, np.nan)
         self._splits: list[Split] = []  # Of the window that comes next
         # What one lot is worth at a price of 1 (or, inverse, at 1 / price)
         self._worth = {name: _lot_worth(instrument) for name, instrument in instruments.items()}
 
     def changed(self, time_ns: int, entry: Entry) -> None:
-        """Take note of the cash and holdings that an entry changed because of an event at ``time_ns``."""
-        portfolio = self._portfolio
-        for posting in entry.postings:
-            account, asset = posting.account, posting.asset
-            if account == "cash":
-                series = self._cash.get(asset)
-                if series is None:
-                    series = self._cash[asset] = _Series(0.0)
-                series.times_ns.append(time_ns)
-                series.values.append(portfolio.cash[asset] / UNITS)
-            elif account == "market":
-                name = InstrumentId(asset)
-                series = self._lots[name]
-                series.times_ns.append(time_ns)
-                series.values.append(portfolio.lots[name])
-                if name in self._costs:
-                    holdings = portfolio.holdings.values()
-                    cost = sum(holding.cost_units for holding in holdings if holding.instrument_id == name)
-                    self._costs[name].times_ns.append(time_ns)
-                    self._costs[name].values.append(cost / UNITS)
+        """Take note of an entry posted because of an event at ``time_ns``."""
+        self._entries.append((time_ns, entry))
 
     def split(self, split: Split) -> None:
         """Take note that the price of an instrument changed its meaning: what is held is worth what it was."""
@@ -105,21 +94,22 @@ class EquityCurve:
 
     def add(self, window: Window) -> None:
         """Value the account at the moments of a window, all of whose events have been dealt with."""
+        self._post()
         times_ns = self._moments(window.times_ns)
         prices = {name: self._price_at(name, window, times_ns) for name in self._instruments}
         self._splits.clear()
         equity = np.zeros(len(times_ns))
         for asset, series in self._cash.items():
-            equity += np.nan_to_num(series.at(times_ns) * self._rate(asset, prices))
+            equity += np.nan_to_num(series.at(times_ns, UNITS) * self._rate(asset, prices))
         for name, instrument in self._instruments.items():
-            lots, price = self._lots[name].at(times_ns), prices[name]
+            lots, price = self._lots[name].at(times_ns, 1), prices[name]
             if instrument.inverse:
                 with np.errstate(divide="ignore"):
                     worth = -lots * self._worth[name] / price
             else:
                 worth = lots * self._worth[name] * price
             if name in self._costs:
-                worth = worth - self._costs[name].at(times_ns)
+                worth = worth - self._costs[name].at(times_ns, UNITS)
             equity += np.nan_to_num(worth * self._rate(instrument.settlement, prices))
         self._times.append(times_ns)
         self._values.append(equity)
@@ -140,6 +130,26 @@ class EquityCurve:
             last = np.append(bucket[1:] != bucket[:-1], True)
             return times_ns[last], values[last], prices[last]
         return times_ns, values, prices
+
+    def _post(self) -> None:
+        # From the entries alone: a second account of the cash and holdings, beside the portfolio's own
+        for time_ns, entry in self._entries:
+            instrument, cost = None, 0
+            for posting in entry.postings:
+                account, asset, amount = posting.account, posting.asset, posting.amount
+                if account == "cash":
+                    series = self._cash.get(asset)
+                    if series is None:
+                        series = self._cash[asset] = _Series()
+                    series.add(time_ns, amount)
+                elif account == "market":
+                    instrument = InstrumentId(asset)
+                    self._lots[instrument].add(time_ns, -amount)
+                elif account == "position":
+                    cost = amount  # Of the instrument's own leg first, then of the money leg, which counts
+            if instrument in self._costs:
+                self._costs[instrument].add(time_ns, cost)
+        self._entries.clear()
 
     def _moments(self, times_ns: Array) -> Array:
         keys = times_ns if self._spacing_ns is None else times_ns // self._spacing_ns

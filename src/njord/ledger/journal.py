@@ -17,7 +17,8 @@ from njord.domain.command import Command
 
 # Held in memory up to here, in a temporary file beyond, so a long run stays small
 MEMORY_BYTES_MAX = 8 * 1024 * 1024
-PENDING_LINES_MAX = 1024
+# Commands are values that never change, so they can wait to be written out
+PENDING_RECORDS_MAX = 1024
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -47,15 +48,15 @@ class Journal:
         # Notebooks drop results without a word, and the file goes with them
         self._release = weakref.finalize(self, self._file.close)
         self._hash = hashlib.sha256()
-        self._pending: list[bytes] = []
+        self._pending: list[tuple[int, int, str, Command]] = []
         self._records = 0
 
     def append(self, sequence: int, time_ns: int, cause: str, commands: Sequence[Command]) -> None:
         """Record what one event caused, before anybody acts on it."""
         pending = self._pending
         for command in commands:
-            pending.append(_encode((sequence, time_ns, cause, command)))
-        if len(pending) >= PENDING_LINES_MAX:
+            pending.append((sequence, time_ns, cause, command))
+        if len(pending) >= PENDING_RECORDS_MAX:
             self._hand_over()
 
     def flush(self) -> None:
@@ -77,7 +78,8 @@ class Journal:
     def _hand_over(self) -> None:
         if self._pending:
             self._records += len(self._pending)
-            data = b"\n".join([*self._pending, b""])
+            # Many at once: a tight loop over them is twice as fast as one here and one there
+            data = b"\n".join([*map(_encode, self._pending), b""])
             self._pending.clear()
             self._hash.update(data)
             self._file.write(data)

@@ -26,9 +26,9 @@ class EmaCross(Strategy):
         self.was_above = dict.fromkeys(desk.instruments, False)
 
     def on_bar(self, bar: Bar, desk: Desk) -> None:
-        name = bar.instrument_id
+        name, close = bar.instrument_id, bar.close
         fast, slow = self.averages[name]
-        above = fast.update(bar.close) > slow.update(bar.close)  # NaN, until ready, is above nothing
+        above = fast.update(close) > slow.update(close)  # NaN, until ready, is above nothing
         if above is not self.was_above[name]:
             self.was_above[name] = above
             desk.target(self.above if above else self.below, instrument=name)
