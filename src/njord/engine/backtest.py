@@ -6,6 +6,7 @@ what it is, then by when it was sent. An order that arrives at the very moment o
 """
 
 import collections
+import gc
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ from njord.venues.simulated.venue import SimulatedVenue
 
 # A strategy that answers every answer without end would never let the clock move on
 REACTIONS_PER_EVENT_MAX = 10_000
+GARBAGE_THRESHOLD = 50_000
 
 _REPORT, _NEWS, _ARRIVAL, _TIMER = range(4)
 
@@ -68,6 +70,15 @@ class Backtest:
 
     def run(self, windows: Iterable[Window], progress: Callable[[int, int], None] | None = None) -> None:
         """Run to the end of the data. ``progress`` is told events and time after each window."""
+        # A run makes many values and no cycles among them, so looking for cycles every 700 is work for nothing
+        threshold = gc.get_threshold()
+        gc.set_threshold(GARBAGE_THRESHOLD, *threshold[1:])
+        try:
+            self._run(windows, progress)
+        finally:
+            gc.set_threshold(*threshold)
+
+    def _run(self, windows: Iterable[Window], progress: Callable[[int, int], None] | None) -> None:
         self._record("start", engine.start(self.state))
         self._settle()
         for window in windows:
