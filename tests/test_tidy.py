@@ -89,7 +89,9 @@ def test_deciding_code_iterates_over_no_set(path):
         loops = [node.iter] if isinstance(node, ast.For) else [g.iter for g in getattr(node, "generators", [])]
         for loop in loops:
             made = isinstance(loop, ast.Set | ast.SetComp)
-            called = isinstance(loop, ast.Call) and isinstance(loop.func, ast.Name) and loop.func.id in ("set", "frozenset")
+            called = (
+                isinstance(loop, ast.Call) and isinstance(loop.func, ast.Name) and loop.func.id in ("set", "frozenset")
+            )
             assert not made, f"line {loop.lineno}"
             assert not called, f"line {loop.lineno}"
 
@@ -146,3 +148,8 @@ def test_nothing_here_speaks_of_the_machine_it_was_made_on():
         if path.suffix in (".py", ".md", ".toml", ".yaml", ".yml", ".json", ".ipynb", "") and path.is_file():
             for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
                 assert not banned.search(line), f"{name}:{number}"
+
+
+def test_golden_files_stay_small_enough_to_read():
+    for path in [p for p in (ROOT / "tests").rglob("*") if p.suffix in (".jsonl", ".ndjson", ".json")]:
+        assert len(path.read_text().splitlines()) <= 1_000, path

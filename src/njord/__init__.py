@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from njord.market.catalog import Catalog
     from njord.research.notebook import backtest
     from njord.research.result import Result
+    from njord.research.sweep import sweep
     from njord.strategies.port import Desk, Strategy
 
 __version__ = "0.1.0"
-__all__ = ["Catalog", "Desk", "Instrument", "InstrumentKind", "Result", "Strategy", "__version__", "backtest"]
+__all__ = ["Catalog", "Desk", "Instrument", "InstrumentKind", "Result", "Strategy", "__version__", "backtest", "sweep"]
 
 # Imported when first asked for: whoever needs one name should not wait for all
 _HOMES = {
@@ -29,6 +30,7 @@ _HOMES = {
     "Result": "njord.research.result",
     "Strategy": "njord.strategies.port",
     "backtest": "njord.research.notebook",
+    "sweep": "njord.research.sweep",
 }
 
 

@@ -109,7 +109,7 @@ def test_bid_and_ask_minutes_and_ticks_of_oanda(catalog, shared_data):
     fills = result.assembly.backtest.fills
     assert len(fills) > 100
     grid = result.assembly.backtest.state.grids["EUR/USD.OANDA"]
-    chunks = [c for c in catalog.read(result.assembly.ranges[0].dataset_id)]
+    chunks = list(catalog.read(result.assembly.ranges[0].dataset_id))
     opens = {}
     for chunk in chunks:
         for start, bid, ask in zip(

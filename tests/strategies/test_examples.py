@@ -4,6 +4,7 @@ The expectations are in expected.json beside this file. A change of any of them 
 to be made by hand, in the same commit: NJORD_EXPECT=write rewrites the file.
 """
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -28,10 +29,13 @@ CASES = {
 
 def outcome(name):
     strategy = registry.build(built_in(name), name, CASES[name])
-    result = nj.backtest(strategy, minute_bars(20_000, 11), 1_000_000, instrument="BTC/USD.SIM", taker=0.0005, maker=0.0002)
+    result = nj.backtest(
+        strategy, minute_bars(20_000, 11), 1_000_000, instrument="BTC/USD.SIM", taker=0.0005, maker=0.0002
+    )
     document = result.document()
     keys = ("events", "orders", "fills", "rejected_by_reason", "trades", "final_equity_exact", "digest")
-    return {key: document[key] for key in keys}
+    curve = hashlib.sha256(result.times_ns.tobytes() + result.equity_values.tobytes()).hexdigest()
+    return {**{key: document[key] for key in keys}, "equity_curve_sha256": curve}
 
 
 def test_every_built_in_strategy_has_an_expectation():
@@ -78,5 +82,7 @@ def test_on_a_wave_the_trend_follower_wins(bars):
     opened = np.r_[close[0], close[:-1]]
     data = bars(600) | {"open": opened, "close": close}
     data |= {"high": np.maximum(opened, close), "low": np.minimum(opened, close)}
-    result = nj.backtest(registry.build(built_in("ema_cross"), "ema_cross", {"fast": 5, "slow": 20}), data, 10_000, taker=0)
+    result = nj.backtest(
+        registry.build(built_in("ema_cross"), "ema_cross", {"fast": 5, "slow": 20}), data, 10_000, taker=0
+    )
     assert result.stats["net_pnl"] > 50

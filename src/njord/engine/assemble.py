@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from njord.domain.clock import NS_PER_MINUTE
+from njord.bus.memory import MemoryBus
+from njord.domain.clock import NS_PER_DAY, NS_PER_MINUTE
 from njord.domain.ids import InstrumentId, StrategyId
 from njord.domain.instrument import Grid, Instrument, InstrumentKind
 from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Kind, Quote, QuoteBar, Split, Trade, TradingStatus
@@ -28,6 +29,7 @@ from njord.market.book import Book
 from njord.market.catalog import Dataset, DatasetId
 from njord.market.feed import CHUNK_ROWS, Feed, merge, whole_updates
 from njord.market.sequence import Guarded, Quarantine
+from njord.risk.sizing import Sizer
 from njord.strategies import registry
 from njord.strategies.port import Strategy, overrides
 from njord.venues.simulated.settings import VenueSettings
@@ -42,6 +44,7 @@ _OTHERS = (Funding, Split, Dividend, TradingStatus)
 _PRIVATE = {"on_fill": "on_fill", "on_order": "on_order", "on_timer": "on_timer"}
 # Ticks are worth a point of the equity curve a minute; bars one each
 TICK_SPACING_NS = NS_PER_MINUTE
+YEAR_NS = 365 * NS_PER_DAY
 
 
 class Source(Protocol):
@@ -97,10 +100,11 @@ class Progress(Protocol):
 
 def assemble(
     config: RunConfig, source: Source, *, journal: Path | None = None, here: Path | None = None,
-    given: list[tuple[str, Strategy]] | None = None,
+    given: list[tuple[str, Strategy]] | None = None, bus: MemoryBus | None = None,
 ) -> Assembly:  # fmt: skip
     """Connect everything a config names. ``here`` is what its relative paths start from; ``given`` are strategies that
-    exist already, in place of those the config names. Raises ConfigError, CatalogError or NoStrategy.
+    exist already, in place of those the config names; ``bus`` is told of all that is decided and filled. Raises
+    ConfigError, CatalogError or NoStrategy.
     """
     notices: list[str] = []
     instruments = {spec.instrument_id: source.instrument(spec.instrument_id) for spec in config.data}
@@ -129,7 +133,7 @@ def assemble(
     curve = EquityCurve(portfolio, instruments, [feed.instrument_id for feed in feeds], spacing_ns)
     book = Journal(journal)
     latencies = {name: each.latency_ns for name, each in settings.items()}
-    backtest = Backtest(state, venues, latencies, book, curve)
+    backtest = Backtest(state, venues, latencies, book, curve, bus)
     deposit = portfolio.deposit(units(config.account.cash), currency, 0)
     book.append(0, 0, "start", [deposit])
     curve.changed(0, deposit)
@@ -138,7 +142,9 @@ def assemble(
     strategies: dict[StrategyId, Strategy] = {}
     for (called, strategy), spec in zip(made, config.strategies, strict=True):
         strategy_id = _unique(called, strategies)
-        _connect(state, strategy_id, strategy, _instruments_of(spec, instruments), config.seed)
+        theirs = _instruments_of(spec, instruments)
+        _size(state, strategy_id, spec, theirs, ranges)
+        _connect(state, strategy_id, strategy, theirs, config.seed)
         strategies[strategy_id] = strategy
     return Assembly(config, backtest, feeds, ranges, instruments, strategies, venues, notices, quarantined, here)
 
@@ -273,6 +279,19 @@ def _unique(name: str, taken: dict[StrategyId, Strategy]) -> StrategyId:
     return strategy_id
 
 
+def _size(
+    state: State, strategy_id: StrategyId, spec: StrategySpec, instruments: list[InstrumentId], ranges: list[Range]
+) -> None:
+    if spec.sizing is None:
+        return
+    for name in instruments:
+        bars = [r.dataset_id.interval_ns for r in ranges if r.dataset_id.instrument_id == name]
+        intervals = [interval_ns for interval_ns in bars if interval_ns]
+        if not intervals:
+            raise ConfigError(f"strategies: sizing: {name} has no bars to size positions by")
+        state.sizers[strategy_id, name] = Sizer(spec.sizing, YEAR_NS / min(intervals))
+
+
 def _connect(
     state: State, strategy_id: StrategyId, strategy: Strategy, instruments: list[InstrumentId], seed: int
 ) -> None:
@@ -283,6 +302,8 @@ def _connect(
     kinds = {kind: name for kind, name in _CALLBACKS.items() if overrides(strategy, name)}
     if everything:
         kinds = {kind: kinds.get(kind, "on_event") for kind in (*_CALLBACKS, *_OTHERS)}
+    if any(owner == strategy_id for owner, _ in state.sizers):
+        kinds = {Bar: "on_bar", QuoteBar: "on_bar", **kinds}
     listen(state, slot, kinds)
     for news, callback in _PRIVATE.items():
         if overrides(strategy, callback):

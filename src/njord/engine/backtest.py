@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from njord.bus.memory import MemoryBus
 from njord.domain.command import CancelOrder, Command, Entry, Refused, ReplaceOrder, SetTimer, StrategyStopped
 from njord.domain.event import Event, OrderRejected, Report, TimerFired
 from njord.domain.fill import Fill
@@ -48,6 +49,7 @@ class Backtest:
         latency_ns: Mapping[InstrumentId, int],
         journal: Journal,
         curve: EquityCurve,
+        bus: MemoryBus | None = None,
     ) -> None:
         self.state = state
         self.journal = journal
@@ -58,6 +60,7 @@ class Backtest:
         self.refused: dict[str, int] = {}
         self.stopped: list[StrategyStopped] = []
         self.first_ns: int | None = None
+        self._bus = bus
         self._venues = venues
         self._latency_ns = latency_ns
         self._matching = _matching(venues)
@@ -167,7 +170,11 @@ class Backtest:
             event = msgspec.structs.replace(event, local_time_ns=late_ns)
         kind = event.__class__
         if kind is Fill:
-            self.fills.append(event)  # type: ignore[arg-type]
+            assert isinstance(event, Fill)
+            self.fills.append(event)
+            if self._bus is not None:
+                correlation = str(self._market_ns)
+                self._bus.publish("fills.new", event, correlation_id=correlation, causation_id=event.client_order_id)
         elif isinstance(event, OrderRejected):
             self.refused[event.reason] = self.refused.get(event.reason, 0) + 1
         commands = engine.step(self.state, event)
@@ -189,8 +196,18 @@ class Backtest:
         state = self.state
         name = cause if isinstance(cause, str) else _cause(cause)
         self.journal.append(state.sequence, state.time_ns, name, commands)
+        if self._bus is not None:
+            self._publish(name, commands)
         for command in commands:
             self._obey(command)
+
+    def _publish(self, cause: str, commands: Sequence[Command]) -> None:
+        # For whoever watches a run: what was decided, and what each fill was, by topic
+        assert self._bus is not None
+        correlation = f"{self._market_ns}"
+        for command in commands:
+            topic = _TOPICS.get(command.__class__, "strat.other")
+            self._bus.publish(topic, command, correlation_id=correlation, causation_id=cause)
 
     def _obey(self, command: Command) -> None:
         kind = command.__class__
@@ -245,6 +262,13 @@ class EndlessReaction(RuntimeError):
 
 
 _STATUS = (TradingStatus, Split)
+_TOPICS: dict[type, str] = {
+    NewOrder: "orders.accepted",
+    CancelOrder: "orders.cancel",
+    ReplaceOrder: "orders.replace",
+    Refused: "risk.refused",
+    Entry: "ledger.entries",
+}
 
 
 def _matching(venues: Mapping[InstrumentId, SimulatedVenue]) -> dict[type, dict[InstrumentId, Any]]:

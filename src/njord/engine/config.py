@@ -11,6 +11,7 @@ from njord.domain.ids import InstrumentId, instrument_id
 from njord.domain.limits import PROFILES, RiskProfile
 from njord.domain.market import Kind
 from njord.domain.spelling import suggestion
+from njord.risk.sizing import Sizing
 from njord.venues.simulated.settings import Fees, Slippage, VenueSettings
 
 DATA_MAX = 1_000
@@ -54,6 +55,7 @@ class StrategySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     file: str | None = None
     params: dict[str, Any] = {}
     instruments: list[str] | None = None
+    sizing: Sizing | None = None
 
 
 class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +83,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 _NESTED: dict[str, type[msgspec.Struct]] = {
     "data": DataSpec, "strategies": StrategySpec, "account": AccountSpec, "venue": VenueSettings,
-    "venues": VenueSettings, "risk": RiskProfile, "fees": Fees, "slippage": Slippage,
+    "venues": VenueSettings, "risk": RiskProfile, "fees": Fees, "slippage": Slippage, "sizing": Sizing,
 }  # fmt: skip
 
 
@@ -168,7 +170,8 @@ _NUMBERS = frozenset(
     {
         "maker", "taker", "per_quantity", "cash", "latency_ms", "feed_latency_ms", "volume_share", "coefficient",
         "seed", "leverage_max", "order_notional_max", "symbol_notional_max", "portfolio_notional_max",
-        "order_quantity_max", "price_collar", "market_order_buffer",
+        "order_quantity_max", "price_collar", "market_order_buffer", "volatility", "kelly_fraction", "half_life_bars",
+        "equity_share_max",
     }
 )  # fmt: skip
 

@@ -74,7 +74,7 @@ class StrategyDesk:
     def target(self, quantity: Quantity, *, instrument: str | None = None) -> ClientOrderId | None:
         name = self._instrument(instrument)
         state = self._state
-        wanted = float(quantity)
+        wanted = state.sized(self._strategy_id, name, float(quantity)) if state.sizers else float(quantity)
         lots = state.grids[name].wanted_lots(abs(wanted))
         missing = (lots if wanted >= 0 else -lots) - state.portfolio.holding(self._strategy_id, name).lots
         working = state.slots[self._strategy_id].order_ids

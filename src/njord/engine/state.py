@@ -16,6 +16,7 @@ from njord.ledger.lots import ClosedLot
 from njord.ledger.portfolio import Portfolio
 from njord.market.book import Book
 from njord.risk.checks import Limits
+from njord.risk.sizing import Sizer
 from njord.strategies.port import Desk, Strategy
 
 Intent = NewOrder | CancelOrder | ReplaceOrder | SetTimer | StrategyNote | Refused
@@ -58,6 +59,7 @@ class State:
         self.limits = Limits.of(profile)
         self.taker_fee = taker_fee
         self.halted = False
+        self.sizers: dict[tuple[StrategyId, InstrumentId], Sizer] = {}
         self.slots: dict[StrategyId, Slot] = {}
         self.listeners: dict[type, dict[InstrumentId, tuple[Listener, ...]]] = {
             kind: {} for kind in MarketEvent.__args__
@@ -74,6 +76,16 @@ class State:
     def equity_units(self) -> int:
         """Return net asset value in units of the account's currency."""
         return self.portfolio.equity(self.last_ticks())
+
+    def sized(self, strategy_id: StrategyId, name: InstrumentId, whole: float) -> float:
+        """Return the quantity that a target of ``whole`` positions means, where the strategy's positions are sized."""
+        sizer = self.sizers.get((strategy_id, name))
+        if sizer is None or whole == 0:
+            return whole
+        ticks = self.last_ticks()
+        lot_units = self._notional(name, ticks[name], 1, ticks)
+        lots = self.portfolio.equity(ticks) * sizer.equity_share() / lot_units if lot_units else 0.0
+        return whole * lots * self.grids[name].lot_numerator / self.grids[name].lot_denominator
 
     def exposure(self, order: NewOrder) -> Exposure:
         """Return what ``order`` would be added to, with everything that is already working."""

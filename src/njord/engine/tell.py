@@ -1,8 +1,14 @@
 """How strategies are called, and what happens when one breaks: it is stopped, and the others go on."""
 
+from collections.abc import Callable
+from typing import Any
+
 from njord.domain.command import CancelOrder, StrategyStopped
+from njord.domain.market import Bar
 from njord.engine.impure import Impure
 from njord.engine.state import Listener, Slot, State
+from njord.risk.sizing import Sizer
+from njord.strategies.port import Desk
 
 
 def tell(state: State, slot: Slot, callback: str, news: object) -> None:
@@ -30,12 +36,25 @@ def stop(state: State, slot: Slot, error: Exception | str) -> None:
 
 
 def listen(state: State, slot: Slot, kinds: dict[type, str]) -> None:
-    """Connect a strategy's callbacks: ``kinds`` says which callback it has for each kind of market event."""
+    """Connect a strategy's callbacks: ``kinds`` says which callback it has for each kind of market event.
+
+    Where its positions are sized, the size takes in a bar before the strategy does.
+    """
     for kind, callback in kinds.items():
         heard = state.listeners[kind]
-        listener: Listener = (getattr(slot.strategy, callback), slot.desk, slot)
+        called = getattr(slot.strategy, callback)
         for name in slot.desk.instruments:
+            sizer = state.sizers.get((slot.strategy_id, name)) if issubclass(kind, Bar) else None
+            listener: Listener = (called if sizer is None else _sized(sizer, called), slot.desk, slot)
             heard[name] = (*heard.get(name, ()), listener)
+
+
+def _sized(sizer: Sizer, called: Callable[[Any, Desk], None]) -> Callable[[Any, Desk], None]:
+    def on_bar(bar: Any, desk: Desk) -> None:
+        sizer.update(bar.close)
+        called(bar, desk)
+
+    return on_bar
 
 
 def _told(error: Exception) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from njord.bus.memory import MemoryBus
 from njord.domain.clock import interval_text
 from njord.domain.instrument import Instrument
 from njord.domain.limits import RiskProfile
@@ -33,6 +34,7 @@ def backtest(
     risk: str | RiskProfile = "capital_preserving",
     definition: Instrument | None = None,
     seed: int = 1,
+    bus: MemoryBus | None = None,
 ) -> Result:
     """Run one or more strategies over bars in memory, or over data of a catalog, through the full engine.
 
@@ -64,7 +66,7 @@ def backtest(
         },
         "backtest",
     )
-    return run(config, source, given=list(zip(names, strategies, strict=True)))
+    return run(config, source, given=list(zip(names, strategies, strict=True)), bus=bus)
 
 
 def _source(data: Any, instrument: str, definition: Instrument | None) -> tuple[Source, list[dict[str, Any]]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from njord.bus.memory import MemoryBus
 from njord.domain.fill import FillReason
 from njord.domain.instrument import InstrumentKind
 from njord.domain.market import Kind
@@ -33,13 +34,15 @@ def run(
     here: Path | None = None,
     given: list[tuple[str, Strategy]] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    bus: MemoryBus | None = None,
 ) -> Result:
     """Run a config to the end of its data. ``journal`` is where its commands are kept, in memory if None.
 
     ``here`` is what relative paths in the config start from; ``given`` are strategies that exist already.
+    Who subscribes to ``bus`` beforehand can read afterwards what was decided and filled, in order.
     """
     warnings = vet(config, here) if given is None else []
-    assembly = assemble(config, source, journal=journal, here=here, given=given)
+    assembly = assemble(config, source, journal=journal, here=here, given=given, bus=bus)
     made_of = manifest(assembly, source)
     started_s = time.process_time()
     with guarded(assembly.strategies.values()):
