@@ -9,15 +9,20 @@ app = App(
     name="njord",
     help="A trading platform whose results can be trusted: one deterministic engine from research to live.",
     version_flags=["--version"],
+    help_format="plaintext",  # Parsing Markdown for a page of help costs as much as all else
     help_epilogue="Start here: njord run. Every command takes --help, and --json for one JSON document on stdout.",
 )
-app.command("njord.cli.demo:run", name="run")
-app.command("njord.cli.backtest:backtest", name="backtest")
-app.command("njord.cli.check:check", name="check")
-app.command("njord.cli.data:app", name="data")
-app.command("njord.cli.replay:app", name="replay")
-app.command("njord.cli.bench:bench", name="bench")
-app.command("njord.cli.doctor:doctor", name="doctor")
+# Loaded only when called: help must not pay for what it does not use
+for _name, _target, _help in (
+    ("run", "njord.cli.demo:run", "Generate a market, import it, backtest the examples, write their reports."),
+    ("backtest", "njord.cli.backtest:backtest", "Run a config over recorded data; write its report."),
+    ("data", "njord.cli.data:app", "Import, list, show and check market data."),
+    ("replay", "njord.cli.replay:app", "Prove a run by doing it again."),
+    ("check", "njord.cli.check:check", "Does a strategy look ahead, or depend on more than its events?"),
+    ("bench", "njord.cli.bench:bench", "How fast this machine runs the engine."),
+    ("doctor", "njord.cli.doctor:doctor", "Is this machine ready?"),
+):
+    app.command(_target, name=_name, help=_help)
 
 
 def main() -> None:
