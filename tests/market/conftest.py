@@ -1,6 +1,5 @@
 """The real data beside the project, and instruments the tests share."""
 
-import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,15 +10,6 @@ from njord.domain.instrument import Instrument, InstrumentKind
 from njord.market.catalog import Catalog
 
 BTC = InstrumentId("BTC/USD.KRAKEN")
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    said = os.environ.get("NJORD_SHARED_DATA")
-    folder = Path(said) if said else Path(__file__).parents[3] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no real market data at {folder}; say where it is with NJORD_SHARED_DATA")
-    return folder
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def run_and_save(
         journal = Path(scratch) / JOURNAL
         result = run(
             config, source, journal=journal, here=here,
-            progress=lambda events, time_ns: bar.say(events, f"backtest {iso(time_ns)[:10]}"),
+            progress=lambda events, time_ns: bar.told(f"backtest {iso(time_ns)[:10]}, {events:,} events", events),
         )  # fmt: skip
         artifacts = save(result, out if out is not None else runs / result.run_id, journal, report=report)
     return result, artifacts

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from njord.cli.output import JsonOption, Progress, print_json
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,7 +23,6 @@ NUMBER_KEYS = ("gaps", "missing_bars", "largest_gap_bars", "largest_gap_s", "dup
 app = App(name="data", help="Import, list, show and check market data.")
 
 CatalogOption = Annotated[Path | None, Parameter(name="--catalog", help="Folder of the catalog.")]
-JsonOption = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document on stdout.")]
 
 
 @app.command(name="import")
@@ -55,12 +56,12 @@ def import_(
     options = _options(
         interval, columns, timezone, time_unit, tick, lot, multiplier, kind, skip_bad=skip_bad, replace=replace
     )
-    with _Progress("importing") as progress:
+    with Progress("importing", total=1.0) as progress:
         report = import_files(
-            Catalog(catalog_root(catalog)), format_name, list(files), instrument, options, progress.say
+            Catalog(catalog_root(catalog)), format_name, list(files), instrument, options, progress.told
         )
     if json:
-        _print_json(report)
+        print_json(report)
     _tell(report)
     if not report.written:
         raise SystemExit(1)
@@ -74,7 +75,7 @@ def ls(*, catalog: CatalogOption = None, json: JsonOption = False) -> None:
 
     datasets = Catalog(catalog_root(catalog)).datasets()
     if json:
-        _print_json({"catalog": str(catalog_root(catalog)), "datasets": [_described(each) for each in datasets]})
+        print_json({"catalog": str(catalog_root(catalog)), "datasets": [_described(each) for each in datasets]})
         return
     if not datasets:
         print(f"{catalog_root(catalog)}: empty", file=sys.stderr)
@@ -120,7 +121,7 @@ def show(
     rows = _rows(store, dataset, start_ns, head)
     if json:
         definition = msgspec.to_builtins(defined)
-        _print_json({"instrument": instrument, "definition": definition, **_described(dataset), "head": rows})
+        print_json({"instrument": instrument, "definition": definition, **_described(dataset), "head": rows})
         return
     from rich.table import Table
 
@@ -152,12 +153,12 @@ def check(
         store.instrument(instrument_id(instrument))
     datasets = [each for each in store.datasets() if instrument in (None, each.id.instrument_id)]
     found: list[dict[str, Any]] = []
-    with _Progress("checking") as progress:
+    with Progress("checking", total=1.0) as progress:
         for index, each in enumerate(datasets):
-            progress.say(str(each.id), index / len(datasets))
+            progress.told(str(each.id), index / len(datasets))
             found.append({**_described(each), "quality": quality(store, each.id)})
     if json:
-        _print_json({"catalog": str(store.root), "checked": found})
+        print_json({"catalog": str(store.root), "checked": found})
         return
     for row in found:
         print(f"{row['instrument']} {row['kind']} {row['interval'] or ''}: {_numbers(row['quality'])}")
@@ -305,40 +306,8 @@ def _numbers(found: dict[str, Any]) -> str:
     return ", ".join(f"{found[key]} {key.replace('_', ' ')}" for key in NUMBER_KEYS if key in found)
 
 
-def _print_json(value: object) -> None:
-    import msgspec
-
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-
-
 def _console() -> "Console":
     from rich.console import Console
 
     # A pipe has no width: cut nothing off for a reader that is not a terminal
     return Console() if sys.stdout.isatty() else Console(width=PIPE_CHARS)
-
-
-class _Progress:
-    """A bar on stderr, where that is a terminal; silent otherwise."""
-
-    def __init__(self, verb: str) -> None:
-        self._bar: Any = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task(verb, total=1.0)
-
-    def __enter__(self) -> "_Progress":  # noqa: PYI034
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def say(self, what: str, share: float) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, description=what, completed=share)

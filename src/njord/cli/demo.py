@@ -78,11 +78,11 @@ def _generate(root: Path, seed: int) -> tuple[Path, Path]:
 def _import(catalog: Any, bars: Path, trades: Path) -> None:
     from njord.market.importers import ImportOptions, import_files
 
-    with Progress("importing") as bar:
+    with Progress("importing", total=1.0) as bar:
         options = ImportOptions(interval_ns=3_600_000_000_000, replace=True)
-        import_files(catalog, "kraken-ohlcvt", [bars], BARS, options, lambda _, done: bar.say(done))
+        import_files(catalog, "kraken-ohlcvt", [bars], BARS, options, bar.told)
         options = ImportOptions(replace=True)
-        import_files(catalog, "kraken-trades", [trades], TRADES, options, lambda _, done: bar.say(done))
+        import_files(catalog, "kraken-trades", [trades], TRADES, options, bar.told)
 
 
 def _config(name: str, instrument: str, params: dict[str, Any]) -> dict[str, Any]:

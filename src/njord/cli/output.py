@@ -16,9 +16,9 @@ def print_json(document: Any) -> None:
 
 
 class Progress:
-    """A bar on stderr for long work, where stderr is a terminal; silent otherwise."""
+    """A bar on stderr for long work, where stderr is a terminal; silent otherwise. Without a total it only moves."""
 
-    def __init__(self, what: str, total: int | None = None) -> None:
+    def __init__(self, what: str, total: float | None = None) -> None:
         self._what = what
         self._total = total
         self._bar: Any = None
@@ -27,11 +27,9 @@ class Progress:
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self._bar = Bar(console=Console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task(self._what, total=self._total)
         return self
@@ -40,7 +38,7 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def say(self, done: float, what: str | None = None) -> None:
-        """Show how much is done."""
+    def told(self, what: str, done: float) -> None:
+        """Show what is being done, and how much of it is."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, **({"description": what} if what else {}))
+            self._bar.update(self._task, description=what, completed=done)
