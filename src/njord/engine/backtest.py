@@ -102,15 +102,20 @@ class Backtest:
         # The hot loop. Everything that is looked up per event is looked up once here
         state, pending, matching = self.state, self._pending, self._matching
         step, record, settle = engine.step, self._record, self._settle
+        matcher: Any = None
+        last_name: InstrumentId | None = None
+        last_kind: type | None = None
         for event in events:
             time_ns = event.venue_time_ns
             if pending and pending[0][0] < time_ns:
                 self._until(time_ns)
             self._market_ns = time_ns
             self._reactions = 0
-            matcher = matching[event.__class__].get(event.instrument_id)
+            kind, name = event.__class__, event.instrument_id
+            if name is not last_name or kind is not last_kind:  # Events of one feed tend to come together
+                matcher, last_name, last_kind = matching[kind].get(name), name, kind
             if matcher is not None:
-                if matcher.orders or event.__class__ is not Bar:
+                if matcher.orders or kind is not Bar:
                     matcher.on_event(event)
                     if matcher.blotter.reports:
                         self._deliver(matcher.blotter.drain())
@@ -118,7 +123,7 @@ class Backtest:
                         if pending and pending[0][0] <= time_ns:
                             self._reports_until(time_ns)
                 matcher.last = event
-            elif event.__class__ in _STATUS:
+            elif kind in _STATUS:
                 self._status(event)
             if event.local_time_ns > time_ns:
                 heapq.heappush(pending, (event.local_time_ns, _NEWS, next(self._sent), event))

@@ -50,7 +50,8 @@ def decide(state: State) -> None:
 def _refusal(state: State, order: NewOrder, slot: Slot) -> Refusal | None:
     if slot.stopped is not None:
         return Refusal.STRATEGY_STOPPED
-    if state.orders.known(order.client_order_id):
+    order_id = order.client_order_id
+    if order_id in state.orders.open or order_id in state.orders.done:
         return Refusal.DUPLICATE_INTENT
     name = order.instrument_id
     return refusal(order, state.instruments[name], state.grids[name], state.exposure(order), state.limits)
