@@ -123,6 +123,15 @@ def _apply_fill(state: State, fill: Fill) -> Heard:
     return NOBODY
 
 
+def _apply_accepted(state: State, report: OrderAccepted) -> Heard:
+    tracked = state.orders.accept(report)
+    if tracked is not None:
+        slot = state.slots[tracked.order.strategy_id]
+        if slot.callbacks:
+            tell(state, slot, "on_order", report)
+    return NOBODY
+
+
 def _apply_news(state: State, report: Any) -> Heard:
     tracked = state.orders.apply(report)
     if tracked is not None:
@@ -146,7 +155,7 @@ APPLY: dict[type, Callable[[State, Any], Heard]] = {
     TradingStatus: _apply_status,
     TimerFired: _apply_timer,
     Fill: _apply_fill,
-    OrderAccepted: _apply_news,
+    OrderAccepted: _apply_accepted,
     OrderRejected: _apply_news,
     OrderCancelled: _apply_news,
     OrderExpired: _apply_news,

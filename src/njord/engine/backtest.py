@@ -168,18 +168,16 @@ class Backtest:
                 now.clear()
                 raise EndlessReaction(f"more than {REACTIONS_PER_EVENT_MAX} reactions to one event, last to {item}")
 
-    def _step(self, event: Event) -> None:
+    def _step(self, event: Any) -> None:
         late_ns = self.state.time_ns
         if event.local_time_ns < late_ns:
             # What a bar tells of its open comes after other feeds have moved the clock on
             event = msgspec.structs.replace(event, local_time_ns=late_ns)
         kind = event.__class__
         if kind is Fill:
-            assert isinstance(event, Fill)
             self.fills.append(event)
             if self._bus is not None:
-                correlation = str(self._market_ns)
-                self._bus.publish("fills.new", event, correlation_id=correlation, causation_id=event.client_order_id)
+                self._publish_fill(event)
         elif isinstance(event, OrderRejected):
             self.refused[event.reason] = self.refused.get(event.reason, 0) + 1
         commands = engine.step(self.state, event)
@@ -213,6 +211,11 @@ class Backtest:
         for command in commands:
             topic = _TOPICS.get(command.__class__, "strat.other")
             self._bus.publish(topic, command, correlation_id=correlation, causation_id=cause)
+
+    def _publish_fill(self, fill: Fill) -> None:
+        assert self._bus is not None
+        correlation = str(self._market_ns)
+        self._bus.publish("fills.new", fill, correlation_id=correlation, causation_id=fill.client_order_id)
 
     def _obey(self, command: Command) -> None:
         kind = command.__class__

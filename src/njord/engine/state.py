@@ -95,14 +95,11 @@ class State:
         if self.limits.checks_money or order.order_type is not OrderType.MARKET:
             price = self.last_price.get(name)
             last = None if price is None else self.grids[name].nearest_ticks(price)
+        # In the order of its fields: keywords would double what it costs
         exposure = Exposure(
-            halted=self.halted or name in self.halted_instruments,
-            open_orders=len(orders.open),
-            position_lots=self.portfolio.lots[name],
-            working_buy_lots=orders.working_lots(name, Side.BUY),
-            working_sell_lots=orders.working_lots(name, Side.SELL),
-            last_ticks=last,
-        )
+            self.halted or name in self.halted_instruments, len(orders.open), self.portfolio.lots[name],
+            orders.working_lots(name, Side.BUY), orders.working_lots(name, Side.SELL), last,
+        )  # fmt: skip
         if self.limits.checks_money and last is not None:
             self._value(order, exposure)
         return exposure

@@ -127,6 +127,17 @@ class Orders:
             tracked.become(OrderStatus.PARTIALLY_FILLED)
         return tracked
 
+    def accept(self, report: OrderAccepted) -> Tracked | None:
+        """Apply an acknowledgement. A fill can overtake it; then there is nothing left to learn from it."""
+        tracked = self.open.get(report.client_order_id)
+        if tracked is None:
+            self._must_be_known(report.client_order_id)
+            return None
+        if tracked.status is _SUBMITTED or tracked.status is OrderStatus.UNKNOWN:
+            tracked.status = OrderStatus.ACCEPTED
+            return tracked
+        return None
+
     def apply(self, report: Report) -> Tracked | None:
         """Apply what a venue said. Return the order it changed; None where it is repeated, late, or changes nothing.
 
@@ -134,18 +145,13 @@ class Orders:
         """
         if report.__class__ is Fill:
             return self.fill(report)
+        if report.__class__ is OrderAccepted:
+            return self.accept(report)
         tracked = self.open.get(report.client_order_id)
         if tracked is None:
-            if report.client_order_id not in self.done:
-                raise IllegalTransition(f"order {report.client_order_id}: a report of an order that was never sent")
+            self._must_be_known(report.client_order_id)
             return None
         kind = type(report)
-        if kind is OrderAccepted:
-            # A fill can overtake the acknowledgement; then there is nothing left to learn from it
-            if tracked.status is _SUBMITTED or tracked.status is OrderStatus.UNKNOWN:
-                tracked.become(OrderStatus.ACCEPTED)
-                return tracked
-            return None
         if kind is OrderReplaced:
             assert isinstance(report, OrderReplaced)
             self._reserve(tracked, report.quantity_lots - tracked.quantity_lots)
@@ -163,6 +169,10 @@ class Orders:
         if instrument_id is None or not found:
             return found
         return [tracked for tracked in found if tracked.order.instrument_id == instrument_id]
+
+    def _must_be_known(self, order_id: ClientOrderId) -> None:
+        if order_id not in self.done:
+            raise IllegalTransition(f"order {order_id}: a report of an order that was never sent")
 
     def _absent(self, order_id: ClientOrderId) -> str:
         return f"was {self.done[order_id]} already" if order_id in self.done else "was never sent"
