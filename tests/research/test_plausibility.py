@@ -98,3 +98,8 @@ def test_a_growth_rate_of_5e28_percent_does_not_pass_in_silence() -> None:
     for said in ("Sharpe", "100.0% of 60 trades won", "maximum drawdown of 0.000%", "11 days of data", "no fees"):
         assert said in found
     assert stats["cagr"] is None or "e+" in found
+
+
+@pytest.mark.parametrize(("years", "words"), [(6 / 525_960, "6 minutes"), (0.001, "9 hours"), (0.1, "37 days")])
+def test_a_short_run_is_said_to_be_as_short_as_it_is(years, words):
+    assert any(f"Only {words} of data" in doubt for doubt in doubts({"years": years, "trades": 50}))

@@ -135,6 +135,8 @@ def _percent(fraction: float) -> str:
 
 def _span(years: float) -> str:
     days = years * 365.25
+    if days < 2 / 24:
+        return f"{days * 24 * 60:.0f} minutes"
     if days < 2:
         return f"{days * 24:.0f} hours"
     return f"{days:.0f} days" if years < 2 else f"{years:.1f} years"
