@@ -47,3 +47,22 @@ def test_prices_on_no_decimal_grid_are_traded_and_said_to_be_so(run, bars):
     result = run(EmaCross(3, 9), data=odd)
     assert result.document()["fills"] > 0
     assert any("on no decimal grid" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000, 1_000_000_000])
+def test_the_unit_of_time_is_found_out(bars, run, unit):
+    data = bars(30)
+    result = run(EmaCross(3, 9), data=data | {"ts": data["ts"] * unit})
+    assert result.times_ns[-1] == (data["ts"][-1] + 3600) * 10**9
+    words = np.array([str(np.datetime64(int(ts), "s")) for ts in data["ts"]])
+    assert run(EmaCross(3, 9), data=data | {"ts": words}).digest == result.digest
+    assert run(EmaCross(3, 9), data=data | {"ts": data["ts"].astype("datetime64[s]")}).digest == result.digest
+
+
+def test_what_is_no_time_is_refused(bars, run):
+    with pytest.raises(FrameError, match="is no time"):
+        run(EmaCross(3, 9), data=bars(3) | {"ts": np.array([1, 2, 10**10 * 5])})
+    with pytest.raises(FrameError, match="ts"):
+        run(EmaCross(3, 9), data=bars(3) | {"ts": np.array(["soon", "now", "then"])})
+    with pytest.raises(FrameError, match="must be a frame"):
+        run(EmaCross(3, 9), data=[1, 2])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from njord.domain.clock import NS_PER_S, time_ns
+from njord.domain.clock import NS_PER_S, TIME_NS_MAX, time_ns
 from njord.domain.ids import InstrumentId, instrument_id
 from njord.domain.instrument import TICKS_MAX, Instrument, InstrumentKind
 from njord.domain.market import Kind
@@ -20,7 +20,7 @@ PRICES = ("open", "high", "low", "close")
 DECIMALS_MAX = 12
 STRETCH_ROWS = 65_536
 # Unix times of this century, by the power of ten that separates their units
-_UNIT_NS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000), (0, NS_PER_S))
+_UNIT_NS = ((10**16, 1), (10**14, 1_000), (10**11, 1_000_000), (0, NS_PER_S))
 
 
 class FrameError(ValueError):
@@ -103,7 +103,8 @@ def _columns(name: str, frame: Any) -> dict[str, Array]:
     for key in ("ts", *PRICES):
         if key not in lower:
             raise FrameError(f"{name}: no column {key!r}{suggestion(key, lower)}")
-    found = {key: np.asarray(lower[key]) for key in ("ts", *PRICES)}
+    found = {key: np.asarray(lower[key]) for key in PRICES}
+    found["ts"] = _plain_times(lower["ts"])
     found["volume"] = np.asarray(lower["volume"]) if "volume" in lower else np.zeros(len(found["ts"]))
     lengths = {key: len(column) for key, column in found.items()}
     if len(set(lengths.values())) != 1:
@@ -118,6 +119,13 @@ def _columns(name: str, frame: Any) -> dict[str, Array]:
     return found
 
 
+def _plain_times(column: Any) -> Array:
+    # pandas hands times with a zone over as objects, one by one, unless asked for what they are in UTC
+    if str(getattr(column, "dtype", "")).startswith("datetime64") and hasattr(column, "to_numpy"):
+        return np.asarray(column.to_numpy("datetime64[ns]"))
+    return np.asarray(column)
+
+
 def _times(name: str, column: Array) -> Array:
     if column.dtype.kind == "M":
         return column.astype("datetime64[ns]").astype(np.int64)
@@ -125,6 +133,8 @@ def _times(name: str, column: Array) -> Array:
         whole = column.astype(np.int64)
         size = int(np.abs(whole).max())
         scale = next(unit_ns for least, unit_ns in _UNIT_NS if size >= least)
+        if size * scale > TIME_NS_MAX:
+            raise FrameError(f"{name}: column 'ts': {size} is no time in seconds, ms, us or ns")
         return whole * scale
     try:
         return np.array([_moment(value) for value in column.tolist()], dtype=np.int64)
