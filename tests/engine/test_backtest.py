@@ -253,11 +253,20 @@ def test_the_desk_shows_what_is_so(run):
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1_000_000])
-def test_the_size_of_chunks_changes_nothing(run, bars, monkeypatch, rows):
+@pytest.mark.parametrize("latency_ms", [0, 50])
+def test_the_size_of_chunks_changes_nothing(run, bars, monkeypatch, rows, latency_ms):
     data = {"BTC/USD.SIM": bars(200), "ETH/USD.SIM": bars(180, 2), "ETH/USD.OTHER": bars(150, 3)}
-    expected = run([EmaCross(3, 9), BuyAndHold(share=0.5)], data=data).digest
+
+    def play():
+        maker = GridMaker(step=0.01, quantity=1, position_max=9, short=True)
+        return run([EmaCross(3, 9), BuyAndHold(share=0.5), maker], data=data, latency_ms=latency_ms)
+
+    expected = play()
     monkeypatch.setattr(assembling, "CHUNK_ROWS", rows)
-    assert run([EmaCross(3, 9), BuyAndHold(share=0.5)], data=data).digest == expected
+    found = play()
+    assert found.digest == expected.digest
+    assert found.times_ns.tolist() == expected.times_ns.tolist()
+    assert found.equity_values.tolist() == expected.equity_values.tolist()
 
 
 def test_another_strategy_beside_it_changes_nothing_for_the_first(run):

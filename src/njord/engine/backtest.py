@@ -220,7 +220,8 @@ class Backtest:
     def _obey(self, command: Command) -> None:
         kind = command.__class__
         if kind is Entry:
-            self.curve.changed(self._market_ns, command)  # type: ignore[arg-type]
+            # Between two market events it is our clock that has moved on; within one it is the market's
+            self.curve.changed(max(self._market_ns, self.state.time_ns), command)  # type: ignore[arg-type]
         elif kind is NewOrder or kind is CancelOrder or kind is ReplaceOrder:
             self._send(command)  # type: ignore[arg-type]
         elif isinstance(command, SetTimer):

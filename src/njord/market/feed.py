@@ -27,7 +27,8 @@ from njord.domain.market import (
     TradingStatus,
 )
 
-CHUNK_ROWS = 16_384
+# Small enough that a chunk of events and the code that works on them share the cache: a larger one is slower
+CHUNK_ROWS = 1_024
 # One moment may not hold more events than this: merging needs all of a moment in memory at once
 MOMENT_EVENTS_MAX = 4_000_000
 

@@ -10,11 +10,12 @@ from njord.domain.clock import NS_PER_S
 from njord.domain.ids import InstrumentId
 from njord.domain.instrument import Grid, Instrument
 from njord.engine.assemble import Range, Source
-from njord.market.feed import CHUNK_ROWS, Feed, Window
+from njord.market.feed import Feed, Window
 from njord.research.report.data import Prices
 
 # Enough to fill the widest screen; the page itself shows fewer
 CANDLES_MAX = 6_000
+READ_ROWS = 16_384
 
 Array = npt.NDArray[Any]
 Row = list[float]  # open, high, low, close
@@ -32,7 +33,7 @@ def candles(source: Source, each: Range, instruments: Mapping[InstrumentId, Inst
     dataset_id = each.dataset_id
     interval_ns = dataset_id.interval_ns or 0
     width_ns = _width_ns(source, each)
-    chunks = source.read(dataset_id, each.start_ns, each.end_ns, CHUNK_ROWS)
+    chunks = source.read(dataset_id, each.start_ns, each.end_ns, READ_ROWS)
     grid = Grid.of(instruments[dataset_id.instrument_id])
     feed = Feed(dataset_id.instrument_id, dataset_id.kind, dataset_id.interval_ns, grid, chunks)
     rows: dict[int, Row] = {}
