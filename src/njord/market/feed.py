@@ -28,7 +28,7 @@ from njord.domain.market import (
 )
 
 # Small enough that a chunk of events and the code that works on them share the cache: a larger one is slower
-CHUNK_ROWS = 1_024
+CHUNK_ROWS = 2_048
 # One moment may not hold more events than this: merging needs all of a moment in memory at once
 MOMENT_EVENTS_MAX = 4_000_000
 
