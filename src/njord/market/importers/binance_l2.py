@@ -123,11 +123,13 @@ def read(sink: Sink, files: list[Path], progress: Progress) -> None:
     ordered = sorted(files, key=_first_local_ns)
     rows = {kind: _Rows(sink, kind) for kind in (Kind.BOOK, Kind.TRADES, Kind.QUOTES)}
     depth = _Depth(sink, rows[Kind.BOOK])
-    others = not_market = timeless = 0
+    others = not_market = timeless = heard_ns = 0
     for index, path in enumerate(ordered):
         for first_row, block in line_blocks(path):
             for (row, local_ns), frame in _frames(path.name, first_row, block, sink.rejects):
                 data = frame.data
+                if data is not None:
+                    heard_ns = max(heard_ns, (data.time_ms or data.event_ms or 0) * NS_PER_MS)
                 if data is None:
                     if frame.last:
                         depth.snapshot(frame, path.name, row, local_ns)
@@ -141,9 +143,12 @@ def read(sink: Sink, files: list[Path], progress: Progress) -> None:
                     side = -1 if data.m else 1
                     rows[Kind.TRADES].add(path.name, row, venue_ns, local_ns, (side, trade_id), (data.p,), (data.q,))
                 elif data.B and data.A:
-                    # Spot says no time: then the only clock there is, is ours
-                    venue_ns = (data.time_ms or data.event_ms or 0) * NS_PER_MS or local_ns
-                    timeless += venue_ns == local_ns
+                    venue_ns = (data.time_ms or data.event_ms or 0) * NS_PER_MS
+                    if not venue_ns:
+                        # Spot says no time, and our clock may be seconds off the venue's. What came before it on the
+                        # wire has one: it is never taken to be earlier than that, or it would tell of the future
+                        venue_ns = heard_ns or local_ns
+                        timeless += 1
                     prices, lots = (str(data.b), str(data.a)), (data.B, data.A)
                     rows[Kind.QUOTES].add(path.name, row, venue_ns, local_ns, (), prices, lots)
                 else:
@@ -158,8 +163,7 @@ def read(sink: Sink, files: list[Path], progress: Progress) -> None:
     sink.notes.append(depth.told())
     if timeless:
         sink.notes.append(
-            f"quotes: {timeless} say no venue time, their local time stands in for it; compare"
-            " median_local_minus_venue_ns of the trades: that much they are off against trades and book"
+            f"quotes: {timeless} say no venue time: they have the latest one said by any frame before them"
         )
     if not_market or others:
         sink.notes.append(f"left out: {not_market} trades outside the market, {others} frames of other streams")
