@@ -50,12 +50,20 @@ MESSAGES = st.one_of(
 )
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 @given(MESSAGES)
 def test_a_message_survives_both_forms(message):
     assert codec.message(codec.canonical(message)) == message
     assert codec.message(codec.wire(message)) == message
     assert codec.canonical(codec.message(codec.wire(message))) == codec.canonical(message)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None)
+@given(MESSAGES)
+def test_ten_thousand_messages_survive_both_forms(message):
+    assert codec.message(codec.canonical(message)) == message
+    assert codec.message(codec.wire(message)) == message
 
 
 @settings(max_examples=300, deadline=None)
