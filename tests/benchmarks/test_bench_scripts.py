@@ -92,6 +92,7 @@ def test_verdict(peer: Any, task: str, outcome: dict[str, Any], says: str) -> No
     assert peers.verdict(peer, task, outcome, EXPECTED, 7).startswith(says)
 
 
+@pytest.mark.slow
 def test_njord_as_a_peer(tmp_path: Path) -> None:
     tape = peers.bars_tape(2_000)
     file = tmp_path / "bars.npz"

@@ -50,7 +50,7 @@ MESSAGES = st.one_of(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(MESSAGES)
 def test_a_message_survives_both_forms(message):
     assert codec.message(codec.canonical(message)) == message
@@ -74,7 +74,7 @@ def test_an_envelope_survives_both_forms(message, topic, sequence):
     assert codec.envelope(codec.wire(envelope)) == envelope
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_message_are_malformed_and_nothing_else(data):
     with contextlib.suppress(Malformed):

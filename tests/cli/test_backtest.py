@@ -331,6 +331,7 @@ def test_doctor_and_bench(njord, monkeypatch, tmp_path):
     monkeypatch.setenv("NJORD_HOME", str(locked / "below"))
 
 
+@pytest.mark.slow
 def test_run_makes_a_market_and_reports(njord, tmp_path, monkeypatch):
     from njord.cli import demo
 

@@ -37,7 +37,7 @@ CASES = [(instrument(kind, grid), kind.value, grid) for kind in InstrumentKind f
 CASES += [(instrument(InstrumentKind.PERPETUAL, grid, inverse=True), "inverse", grid) for grid in GRIDS]
 EACH = pytest.mark.parametrize("traded", [c[0] for c in CASES], ids=[f"{c[1]}-{c[2]}" for c in CASES])
 SIDES = pytest.mark.parametrize("side", list(Side))
-LAW = settings(max_examples=12, deadline=None)
+LAW = settings(max_examples=8, deadline=None)
 
 
 def fill(traded, side, lots, ticks, fee=0, number=1):

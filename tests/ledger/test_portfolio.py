@@ -203,7 +203,7 @@ FILLS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(FILLS, st.integers(1, 10**7), st.integers(1, 10**7))
 def test_money_is_conserved_over_any_stream_of_fills(stream, spot_ticks, perp_ticks):
     made = portfolio()
@@ -229,7 +229,7 @@ def test_money_is_conserved_over_any_stream_of_fills(stream, spot_ticks, perp_ti
     assert sum(trip.gain_units for trip in trips) == made.realised.get("USD", 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(FILLS, st.data())
 def test_any_partition_of_the_fills_gives_the_same_ledger(stream, data):
     whole, parts = portfolio(), portfolio()
@@ -248,7 +248,7 @@ def test_any_partition_of_the_fills_gives_the_same_ledger(stream, data):
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(list(Side)), st.integers(1, 99), st.integers(100, 9_999)), max_size=12),
        st.sampled_from([(7, 1), (2, 1), (3, 2), (1, 10), (1, 7), (4, 3)]))  # fmt: skip
 def test_no_split_makes_or_loses_money(stream, ratio):

@@ -115,6 +115,7 @@ def test_one_digest_in_twenty_fresh_processes(catalog: Path, tmp_path: Path) -> 
     assert len(found.digests) == len(set(found.hash_seeds)) == 20
 
 
+@pytest.mark.slow
 def test_a_strategy_that_depends_on_the_process_is_named(catalog: Path, tmp_path: Path) -> None:
     found = repeat(config(tmp_path, unstable=UNSTABLE), 2, catalog=catalog)
 
@@ -126,6 +127,7 @@ def test_a_strategy_that_depends_on_the_process_is_named(catalog: Path, tmp_path
     assert found.message.startswith("strategy unstable decides otherwise in another process: journal line ")
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_is_said_so(catalog: Path, tmp_path: Path) -> None:
     with pytest.raises(RepeatFailed, match=r"a fresh process failed: .*broken.*RuntimeError: not today"):
         repeat(config(tmp_path, broken=BROKEN), 2, catalog=catalog)

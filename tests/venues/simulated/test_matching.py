@@ -51,7 +51,7 @@ FLOW = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(FLOW)
 def test_equal_to_a_naive_matcher_and_conserving(flow):
     book, naive = MatchingBook(), Naive()
