@@ -76,12 +76,10 @@ def test_what_is_no_interval_is_refused(text):
 @given(st.integers(-(10**40), 10**40))
 def test_money_reads_back_from_its_decimal(units):
     assert money.units(money.decimal(units)) == units
-    assert money.units(money.text(units)) == units
 
 
 def test_floats_are_read_by_their_shortest_text():
     assert money.units(0.1) == 10**17
-    assert money.ratio(0.0026) == (13, 5000)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "x", Decimal("1e-19")])

@@ -37,28 +37,9 @@ def decimal(amount_units: int) -> Decimal:
     return Decimal(amount_units).scaleb(-SCALE, _CONTEXT)
 
 
-def text(amount_units: int, decimals_min: int = 2) -> str:
-    """Return an amount as plain decimal text, exact, without trailing zeros beyond ``decimals_min``."""
-    sign = "-" if amount_units < 0 else ""
-    whole, fraction = divmod(abs(amount_units), UNITS)
-    decimals = f"{fraction:0{SCALE}d}".rstrip("0").ljust(decimals_min, "0")
-    return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
-
-
 def ceil_div(numerator: int, denominator: int) -> int:
     """Divide, rounding towards plus infinity: how a cost is rounded."""
     return -(-numerator // denominator)
-
-
-def ratio(rate: Decimal | float | str) -> tuple[int, int]:
-    """Return a rate such as 0.0026 as an exact fraction (26, 10000). Raises ValueError when it is no finite number."""
-    try:
-        exact = Decimal(str(rate))
-    except InvalidOperation:
-        raise ValueError(f"rate {rate!r}: not a number") from None
-    if not exact.is_finite():
-        raise ValueError(f"rate {rate!r}: not a finite number")
-    return exact.as_integer_ratio()
 
 
 def on_grid(value: Decimal, step: Decimal, *, up: bool) -> int:

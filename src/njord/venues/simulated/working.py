@@ -5,7 +5,7 @@ from njord.domain.event import OrderCancelled, OrderExpired, Report
 from njord.domain.fill import Fill, FillReason, Liquidity
 from njord.domain.ids import FillId
 from njord.domain.instrument import Grid, Instrument
-from njord.domain.order import NewOrder, OrderType, Rejection, Side, TimeInForce
+from njord.domain.order import NewOrder, Rejection, Side, TimeInForce
 from njord.venues.simulated import slippage
 from njord.venues.simulated.fees import FeeSchedule
 from njord.venues.simulated.settings import SlippageModel, VenueSettings
@@ -161,8 +161,3 @@ class Blotter:
             return [self.orders[0]]
         stops = [w for w in self.orders if w.stop_ticks is not None]
         return stops + [w for w in self.orders if w.stop_ticks is None]
-
-
-def is_stop(order: NewOrder) -> bool:
-    """Return whether the order sleeps until a trigger."""
-    return order.order_type is OrderType.STOP or order.order_type is OrderType.STOP_LIMIT
