@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from njord.domain.command import Entry
-from njord.engine.desk import strategy_of
 from njord.engine.replay import first_divergence
 from njord.ledger.journal import Record, digest
 
@@ -115,13 +114,10 @@ def _difference(first: Path, other: Path, digests: list[str], hash_seeds: list[i
 
 
 def _strategy(journal: Path, number: int) -> str | None:
-    # Whose decision a line records; an entry belongs to the order it was caused by
+    # Whose decision a line records; an entry names a fill, not a strategy
     with journal.open("rb") as file:
         line = next((each for at, each in enumerate(file, start=1) if at == number), None)
     if line is None:
         return None
     command = msgspec.json.decode(line, type=Record).command
-    if isinstance(command, Entry):
-        order = command.cause.split(":")[-1]
-        return str(strategy_of(order)) if "-" in order else None  # type: ignore[arg-type]
-    return str(command.strategy_id)
+    return None if isinstance(command, Entry) else str(command.strategy_id)

@@ -240,9 +240,9 @@ def reasons(report: ReportData) -> str:
 
 def _fills_by_reason(report: ReportData) -> str:
     counts: Counter[tuple[str, str]] = Counter((one.reason, one.liquidity) for one in report.fills)
-    fees: Counter[tuple[str, str]] = Counter()
+    fees = dict.fromkeys(counts, 0.0)
     for one in report.fills:
-        fees[(one.reason, one.liquidity)] += one.fee  # type: ignore[assignment]
+        fees[one.reason, one.liquidity] += one.fee
     most = max(counts.values(), default=1)
     rows = [
         (escape(_words(key[0])), escape(key[1]), _bar(count, most), f"{count:,}", number(fees[key]))
