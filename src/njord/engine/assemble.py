@@ -32,6 +32,7 @@ from njord.market.sequence import Guarded, Quarantine
 from njord.risk.sizing import Sizer
 from njord.strategies import registry
 from njord.strategies.port import Strategy, overrides
+from njord.venues.simulated.latency import Line
 from njord.venues.simulated.settings import VenueSettings
 from njord.venues.simulated.venue import SimulatedVenue
 
@@ -115,7 +116,7 @@ def assemble(
     feeds: list[Feed] = []
     for each in ranges:
         name = each.dataset_id.instrument_id
-        feeds.append(_feed(each, Grid.of(instruments[name]), source, settings[name].feed_latency_ns, quarantined))
+        feeds.append(_feed(each, Grid.of(instruments[name]), source, settings[name].feed_line(), quarantined))
 
     currency = config.account.currency
     portfolio = Portfolio(currency, list(instruments.values()))
@@ -132,8 +133,7 @@ def assemble(
     spacing_ns = None if any(each.dataset_id.interval_ns for each in ranges) else TICK_SPACING_NS
     curve = EquityCurve(portfolio, instruments, [feed.instrument_id for feed in feeds], spacing_ns)
     book = Journal(journal)
-    latencies = {name: each.latency_ns for name, each in settings.items()}
-    backtest = Backtest(state, venues, latencies, book, curve, bus)
+    backtest = Backtest(state, venues, _order_lines(instruments, config), book, curve, bus)
     deposit = portfolio.deposit(units(config.account.cash), currency, 0)
     book.append(0, 0, "start", [deposit])
     curve.changed(0, deposit)
@@ -205,12 +205,12 @@ def _span(specs: list[DataSpec], source: Source) -> tuple[int, int]:
     return min(starts), max(ends)
 
 
-def _feed(each: Range, grid: Grid, source: Source, latency_ns: int, guards: dict[DatasetId, Quarantine]) -> Feed:
+def _feed(each: Range, grid: Grid, source: Source, line: Line, guards: dict[DatasetId, Quarantine]) -> Feed:
     dataset_id = each.dataset_id
     guarded = Guarded(dataset_id.kind, source.read(dataset_id, each.start_ns, each.end_ns, CHUNK_ROWS))
     guards[dataset_id] = guarded.quarantine
     chunks = whole_updates(guarded) if dataset_id.kind is Kind.BOOK else guarded
-    return Feed(dataset_id.instrument_id, dataset_id.kind, dataset_id.interval_ns, grid, chunks, latency_ns)
+    return Feed(dataset_id.instrument_id, dataset_id.kind, dataset_id.interval_ns, grid, chunks, line)
 
 
 def _venues(
@@ -235,11 +235,17 @@ def _venues(
     return {name: built[instrument.venue] for name, instrument in instruments.items()}
 
 
+def _order_lines(instruments: dict[InstrumentId, Instrument], config: RunConfig) -> dict[InstrumentId, Line]:
+    # One connection to a venue carries the orders of all its instruments
+    lines = {i.venue: config.venues.get(i.venue, config.venue).order_line() for i in instruments.values()}
+    return {name: lines[instrument.venue] for name, instrument in instruments.items()}
+
+
 def _share_books(
     state: State, venues: dict[InstrumentId, SimulatedVenue], settings: dict[InstrumentId, VenueSettings]
 ) -> None:
     # Where market data takes no time to reach us, the venue's book is ours, and is built once
-    shared = all(each.feed_latency_ns == 0 for each in settings.values())
+    shared = all(each.feed_line().instant for each in settings.values())
     for name, venue in venues.items():
         book = venue.book_of(name)
         if book is not None:

@@ -26,6 +26,7 @@ from njord.engine.equity import EquityCurve
 from njord.engine.state import State
 from njord.ledger.journal import Journal
 from njord.market.feed import Window
+from njord.venues.simulated.latency import Line
 from njord.venues.simulated.venue import SimulatedVenue
 
 # A strategy that answers every answer without end would never let the clock move on
@@ -46,7 +47,7 @@ class Backtest:
         self,
         state: State,
         venues: Mapping[InstrumentId, SimulatedVenue],
-        latency_ns: Mapping[InstrumentId, int],
+        order_lines: Mapping[InstrumentId, Line],
         journal: Journal,
         curve: EquityCurve,
         bus: MemoryBus | None = None,
@@ -62,7 +63,7 @@ class Backtest:
         self.first_ns: int | None = None
         self._bus = bus
         self._venues = venues
-        self._latency_ns = latency_ns
+        self._order_lines = order_lines
         self._matching = _matching(venues)
         self._pending: list[tuple[int, int, int, Any]] = []
         self._sent = itertools.count()
@@ -239,9 +240,9 @@ class Backtest:
             if tracked is None or tracked.order is not command:
                 raise Bypass(f"order {command.client_order_id} was never approved")
             self.orders += 1
-        latency_ns = self._latency_ns[command.instrument_id]
-        if latency_ns:
-            due_ns = max(self._market_ns, self.state.time_ns) + latency_ns
+        now_ns = max(self._market_ns, self.state.time_ns)
+        due_ns = self._order_lines[command.instrument_id].arrives_ns(now_ns)
+        if due_ns > now_ns:
             heapq.heappush(self._pending, (due_ns, _ARRIVAL, next(self._sent), command))
         else:
             self._now.append((_ARRIVAL, command))

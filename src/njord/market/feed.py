@@ -5,7 +5,7 @@ the order the feeds were given. So neither the size of chunks nor the machine ca
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,14 @@ _PRECEDENCE = (
 )  # fmt: skip
 
 
+class Line(Protocol):
+    """How market data travels to us."""
+
+    @property
+    def instant(self) -> bool: ...
+    def all_arrive_ns(self, sent_ns: Array, /) -> Array: ...
+
+
 class Window(NamedTuple):
     """Events in time order. ``marks`` is the price each left its instrument at, NaN where it says nothing of it."""
 
@@ -50,21 +58,26 @@ class Window(NamedTuple):
 
 
 class Feed:
-    """One data set as events. ``latency_ns`` is how long they travel to us."""
+    """One data set as events. ``line`` says when each of them reaches us; without one, at once."""
 
     def __init__(
         self, instrument_id: InstrumentId, kind: Kind, interval_ns: int | None, grid: Grid,
-        chunks: Iterable[Chunk], latency_ns: int = 0,
+        chunks: Iterable[Chunk], line: Line | None = None,
     ) -> None:  # fmt: skip
         self.instrument_id = instrument_id
         self.kind = kind
         self.interval_ns = interval_ns
         self.grid = grid
         self._chunks = chunks
-        self.latency_ns = latency_ns
+        self._line = None if line is None or line.instant else line
         self.events = 0
         self.first_ns: int | None = None
         self.last_ns: int | None = None
+
+    def clocks(self, times_ns: Array) -> tuple[list[int], list[int]]:
+        """Return when each event was true at the venue, and when it reaches us. Chunks are given in order."""
+        times = times_ns.tolist()
+        return times, times if self._line is None else self._line.all_arrive_ns(times_ns).tolist()
 
     def __iter__(self) -> Iterator[Window]:
         decode = _DECODE[self.kind]
@@ -178,12 +191,12 @@ def _bars(feed: Feed, chunk: Chunk) -> Window:
         columns = [chunk[name] for name in ("open", "high", "low", "close")]
     else:
         columns = [_prices(chunk[f"{name}_ticks"], feed.grid) for name in ("open", "high", "low", "close")]
-    times = times_ns.tolist()
+    times, local = feed.clocks(times_ns)
     count = len(times)
     events: list[MarketEvent] = list(
         map(
             Bar, [feed.instrument_id] * count, [interval_ns] * count, times,
-            times if not feed.latency_ns else (times_ns + feed.latency_ns).tolist(),
+            local,
             *(column.tolist() for column in columns), chunk["volume"].tolist(),
         )
     )  # fmt: skip
@@ -200,11 +213,11 @@ def _quote_bars(feed: Feed, chunk: Chunk) -> Window:
     }
     mids = [(bid + ask) / 2 for bid, ask in zip(sides["bid"], sides["ask"], strict=True)]
     volume = chunk["bid_size"] + chunk["ask_size"]
-    times = times_ns.tolist()
+    times, local = feed.clocks(times_ns)
     count = len(times)
     events: list[MarketEvent] = list(
         map(
-            QuoteBar, [feed.instrument_id] * count, [interval_ns] * count, times, (times_ns + feed.latency_ns).tolist(),
+            QuoteBar, [feed.instrument_id] * count, [interval_ns] * count, times, local,
             *(column.tolist() for column in (*mids, volume, *sides["bid"], *sides["ask"])),
         )
     )  # fmt: skip
@@ -214,12 +227,12 @@ def _quote_bars(feed: Feed, chunk: Chunk) -> Window:
 def _quotes(feed: Feed, chunk: Chunk) -> Window:
     times_ns = chunk["venue_time_ns"]
     bid, ask = _prices(chunk["bid_ticks"], feed.grid), _prices(chunk["ask_ticks"], feed.grid)
-    times = times_ns.tolist()
+    times, local = feed.clocks(times_ns)
     count = len(times)
     events: list[MarketEvent] = list(
         map(
             Quote, [feed.instrument_id] * count, times,
-            times if not feed.latency_ns else (times_ns + feed.latency_ns).tolist(),
+            local,
             bid.tolist(), ask.tolist(), _sizes(chunk["bid_lots"], feed.grid).tolist(),
             _sizes(chunk["ask_lots"], feed.grid).tolist(),
             *(chunk[name].tolist() for name in ("bid_ticks", "ask_ticks", "bid_lots", "ask_lots")),
@@ -232,13 +245,13 @@ def _quotes(feed: Feed, chunk: Chunk) -> Window:
 def _trades(feed: Feed, chunk: Chunk) -> Window:
     times_ns = chunk["venue_time_ns"]
     price = _prices(chunk["price_ticks"], feed.grid)
-    times = times_ns.tolist()
+    times, local = feed.clocks(times_ns)
     count = len(times)
     who = {int(value): value for value in Aggressor}
     events: list[MarketEvent] = list(
         map(
             Trade, [feed.instrument_id] * count, times,
-            times if not feed.latency_ns else (times_ns + feed.latency_ns).tolist(),
+            local,
             price.tolist(), _sizes(chunk["quantity_lots"], feed.grid).tolist(), chunk["price_ticks"].tolist(),
             chunk["quantity_lots"].tolist(), [who[value] for value in chunk["aggressor"].tolist()],
         )
@@ -248,10 +261,11 @@ def _trades(feed: Feed, chunk: Chunk) -> Window:
 
 def _funding(feed: Feed, chunk: Chunk) -> Window:
     times_ns = chunk["venue_time_ns"]
+    times, local = feed.clocks(times_ns)
     events: list[MarketEvent] = [
-        Funding(feed.instrument_id, time_ns, time_ns + feed.latency_ns, rate, mark if mark >= 0 else None)
-        for time_ns, rate, mark in zip(
-            times_ns.tolist(), chunk["rate_pico"].tolist(), chunk["mark_ticks"].tolist(), strict=True
+        Funding(feed.instrument_id, time_ns, local_ns, rate, mark if mark >= 0 else None)
+        for time_ns, local_ns, rate, mark in zip(
+            times, local, chunk["rate_pico"].tolist(), chunk["mark_ticks"].tolist(), strict=True
         )
     ]
     return Window(events, times_ns, np.full(len(events), np.nan), None)
@@ -259,13 +273,14 @@ def _funding(feed: Feed, chunk: Chunk) -> Window:
 
 def _actions(feed: Feed, chunk: Chunk) -> Window:
     times_ns = chunk["venue_time_ns"]
+    times, local = feed.clocks(times_ns)
     names = ("action", "numerator", "denominator", "amount_units_text")
     events: list[MarketEvent] = [
-        Split(feed.instrument_id, time_ns, time_ns + feed.latency_ns, numerator, denominator)
+        Split(feed.instrument_id, time_ns, local_ns, numerator, denominator)
         if action == 1
-        else Dividend(feed.instrument_id, time_ns, time_ns + feed.latency_ns, int(amount))
-        for time_ns, action, numerator, denominator, amount in zip(
-            times_ns.tolist(), *(chunk[name].tolist() for name in names), strict=True
+        else Dividend(feed.instrument_id, time_ns, local_ns, int(amount))
+        for time_ns, local_ns, action, numerator, denominator, amount in zip(
+            times, local, *(chunk[name].tolist() for name in names), strict=True
         )
     ]
     return Window(events, times_ns, np.full(len(events), np.nan), None)
@@ -273,9 +288,10 @@ def _actions(feed: Feed, chunk: Chunk) -> Window:
 
 def _status(feed: Feed, chunk: Chunk) -> Window:
     times_ns = chunk["venue_time_ns"]
+    times, local = feed.clocks(times_ns)
     events: list[MarketEvent] = [
-        TradingStatus(feed.instrument_id, time_ns, time_ns + feed.latency_ns, bool(halted))
-        for time_ns, halted in zip(times_ns.tolist(), chunk["halted"].tolist(), strict=True)
+        TradingStatus(feed.instrument_id, time_ns, local_ns, bool(halted))
+        for time_ns, local_ns, halted in zip(times, local, chunk["halted"].tolist(), strict=True)
     ]
     return Window(events, times_ns, np.full(len(events), np.nan), None)
 
@@ -288,15 +304,16 @@ def _book(feed: Feed, chunk: Chunk) -> Window:
     levels = list(zip(chunk["price_ticks"].tolist(), chunk["quantity_lots"].tolist(), strict=True))
     is_bid = (chunk["side"] > 0).tolist()
     times_ns = chunk["venue_time_ns"][starts]
+    times, local = feed.clocks(times_ns)
     sequences = chunk["sequence"][starts].tolist()
     snapshots = chunk["snapshot"][starts].tolist()
     events: list[MarketEvent] = []
-    for position, (start, end, time_ns) in enumerate(zip(starts.tolist(), ends, times_ns.tolist(), strict=True)):
+    for position, (start, end, time_ns) in enumerate(zip(starts.tolist(), ends, times, strict=True)):
         bids = tuple(level for level, bid in zip(levels[start:end], is_bid[start:end], strict=True) if bid)
         asks = tuple(level for level, bid in zip(levels[start:end], is_bid[start:end], strict=True) if not bid)
         events.append(
             BookUpdate(
-                feed.instrument_id, time_ns, time_ns + feed.latency_ns, sequences[position], bool(snapshots[position]),
+                feed.instrument_id, time_ns, local[position], sequences[position], bool(snapshots[position]),
                 bids if bids != ((0, 0),) else (), asks if asks != ((0, 0),) else (),
             )
         )  # fmt: skip

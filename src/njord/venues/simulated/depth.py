@@ -1,16 +1,19 @@
 """Matching on an L2 book: every level is known, and who traded; not who stands where in a queue.
 
 - A taker walks the displayed levels. What it took stays gone until the venue says what is at that level now.
-- A resting limit joins behind all that is displayed at its price (the risk-averse queue: only trades at the level, and
-  a level that shrinks below the queue, move it forward). It fills at its own price when others trade beyond it,
-  at it once the queue is used up, or when the opposite side of the book moves through it.
+- A resting limit joins behind all that is displayed at its price; trades at the level move it forward, and so does what
+  leaves the level, as far as the queue model believes (see ``queue``). It fills at its own price when others trade
+  beyond it, at it once the queue is used up, or when the opposite side of the book moves through it.
 - While the book is empty, one-sided where it matters, or crossed, nothing matches.
 """
+
+import math
 
 from njord.domain.fill import FillReason, Liquidity
 from njord.domain.market import BookUpdate, Trade
 from njord.domain.order import Rejection, TimeInForce
 from njord.market.book import Book
+from njord.venues.simulated.queue import QueueModel, ahead_after
 from njord.venues.simulated.settings import LimitFill
 from njord.venues.simulated.working import Blotter, Working
 
@@ -21,7 +24,7 @@ LEVELS_WALKED_MAX = 10_000
 class BookMatcher:
     """Match one instrument's orders against its order book and its trades."""
 
-    __slots__ = ("_taken", "blotter", "book", "last", "last_trade", "orders")
+    __slots__ = ("_exponent", "_queue", "_taken", "_touch", "blotter", "book", "last", "last_trade", "orders")
 
     def __init__(self, blotter: Blotter) -> None:
         self.blotter = blotter
@@ -29,6 +32,8 @@ class BookMatcher:
         self.book = Book(blotter.instrument.instrument_id)
         self.last: object = None
         self.last_trade: Trade | None = None
+        self._queue, self._exponent = blotter.settings.queue.model, blotter.settings.queue.exponent
+        self._touch = self._queue is QueueModel.TOUCH or blotter.settings.limit_fill is LimitFill.TOUCH
         # Lots we took from a displayed level, by (sign of the taker, price), until the level is displayed anew
         self._taken: dict[tuple[int, int], int] = {}
 
@@ -58,7 +63,7 @@ class BookMatcher:
             elif working.at_once:
                 self.blotter.end(working, Rejection.NOT_FILLABLE_AT_ONCE, time_ns)
             else:
-                working.ahead_lots = self._resting_lots(working)
+                self._join(working)
         working.fresh = False
 
     def best_against(self, sign: int) -> int | None:
@@ -74,6 +79,9 @@ class BookMatcher:
     def _on_book(self, update: BookUpdate) -> None:
         blotter = self.blotter
         blotter.expire(update.venue_time_ns)
+        for working in blotter.orders:
+            if working.stop_ticks is None:
+                self._move_up(working, update)
         if blotter.halted or self.book.is_crossed:
             return
         cause = f"book:{update.instrument_id}:{update.venue_time_ns}:{update.sequence}"
@@ -86,7 +94,6 @@ class BookMatcher:
             if working.at_market:
                 self._take(working, update.venue_time_ns, cause)
                 continue
-            working.ahead_lots = min(working.ahead_lots, self._resting_lots(working))
             self._through(working, update.venue_time_ns, cause)
 
     def _through(self, working: Working, time_ns: int, cause: str) -> None:
@@ -95,7 +102,7 @@ class BookMatcher:
         if best is None or limit is None:
             return
         beyond = (best[0] - limit) * working.sign
-        if beyond > 0 or (beyond == 0 and self.blotter.settings.limit_fill is not LimitFill.TOUCH):
+        if beyond > 0 or (beyond == 0 and not self._touch):
             return
         for ticks, lots in self._opposite(working):
             if working.leaves_lots == 0 or not working.within(ticks):
@@ -109,26 +116,29 @@ class BookMatcher:
     def _on_trade(self, trade: Trade) -> None:
         self.blotter.expire(trade.venue_time_ns)
         cause = f"trade:{trade.instrument_id}:{trade.venue_time_ns}"
-        left_lots = trade.quantity_lots
+        ours = 0  # Of the lots that traded, those our own orders already had
         for working in self.blotter.stops_first():
             if working.stop_ticks is not None:
                 self._trigger(working, trade.price_ticks, trade.venue_time_ns, cause)
                 continue
             limit = working.limit_ticks
-            if limit is None or not left_lots or trade.aggressor == working.sign:
+            if limit is None or trade.aggressor == working.sign:
                 continue
             beyond = (trade.price_ticks - limit) * working.sign
             if beyond > 0:
                 continue
+            left = trade.quantity_lots - ours
             reason = FillReason.TRADE_THROUGH
             if beyond == 0:
-                queue = min(working.ahead_lots, left_lots)
-                working.ahead_lots -= queue
-                left_lots -= queue
+                ahead = working.ahead_lots
+                working.ahead_lots = max(0.0, ahead - left)
+                # What traded is off the level at once: the depth change that tells of it is no cancellation
+                working.level_lots = max(0, working.level_lots - trade.quantity_lots)
+                left = 0 if self._queue is QueueModel.CROSS else max(0, math.floor(left - ahead))
                 reason = FillReason.TRADE_AT_LIMIT
-            lots = min(self.blotter.allowed_lots(working), left_lots)
+            lots = min(self.blotter.allowed_lots(working), left)
             if lots:
-                left_lots -= lots
+                ours += lots
                 self._fill(working, lots, limit, Liquidity.MAKER, reason, cause, trade.venue_time_ns)
 
     def _take(self, working: Working, time_ns: int, cause: str) -> None:
@@ -167,7 +177,25 @@ class BookMatcher:
             if working.at_market:
                 self.blotter.end(working, Rejection.NO_LIQUIDITY, time_ns)
             else:
-                working.ahead_lots = self._resting_lots(working)
+                self._join(working)
+
+    def _join(self, working: Working) -> None:
+        # Behind everybody at the level
+        working.level_lots = self._resting_lots(working)
+        working.ahead_lots = 0.0 if self._touch else float(working.level_lots)
+
+    def _move_up(self, working: Working, update: BookUpdate) -> None:
+        if working.limit_ticks is None:
+            return
+        for sign, price_ticks, lots, entered_ns in update.left if self._queue is QueueModel.EXACT else ():
+            if sign == working.sign and price_ticks == working.limit_ticks and entered_ns <= working.arrived_ns:
+                working.ahead_lots = max(0.0, working.ahead_lots - lots)
+        shown = self._resting_lots(working)
+        if shown != working.level_lots:
+            working.ahead_lots = ahead_after(
+                self._queue, self._exponent, working.ahead_lots, working.level_lots, shown
+            )
+            working.level_lots = shown
 
     def _opposite(self, working: Working) -> list[tuple[int, int]]:
         # Most orders end within a few levels; only a big one pays for the whole ladder

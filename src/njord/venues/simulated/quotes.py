@@ -135,7 +135,7 @@ class QuoteMatcher:
         reason = FillReason.TRADE_THROUGH
         if beyond == 0:
             # Whoever was displayed before us trades first
-            queue = min(working.ahead_lots, left_lots)
+            queue = min(int(working.ahead_lots), left_lots)
             working.ahead_lots -= queue
             left_lots -= queue
             reason = FillReason.TRADE_AT_LIMIT

@@ -6,6 +6,8 @@ from decimal import Decimal
 import msgspec
 
 from njord.domain.clock import NS_PER_MS
+from njord.venues.simulated.latency import LatencyKnot, Line, check_curve
+from njord.venues.simulated.queue import QueueModel
 
 LATENCY_MS = 50.0
 
@@ -68,15 +70,31 @@ class Slippage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"slippage: coefficient must be from 0 to below 1, was {self.coefficient}")
 
 
+class QueueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a resting order stands in an L2 queue. ``exponent`` is the n of the models that have one."""
+
+    model: QueueModel = QueueModel.RISK_AVERSE
+    exponent: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.exponent <= 100:
+            raise ValueError(f"queue: exponent must be above 0 and at most 100, was {self.exponent}")
+
+
 class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that is assumed. ``latency_ms`` applies to an order on its way in and again to every report on its way back;
-    ``feed_latency_ms`` to market data. ``volume_share`` bounds what our fills may take of a bar's volume.
+    """All that is assumed. ``latency_ms`` applies to an order on its way in and again to every report on its way back,
+    where ``order_latency_ms`` and ``response_latency_ms`` do not say otherwise; ``feed_latency_ms`` to market data. A
+    ``latency_curve`` replaces all of them. ``volume_share`` bounds what our fills may take of a bar's volume.
     """
 
     fill: FillAt = FillAt.NEXT_OPEN
     fees: Fees = Fees()
     latency_ms: float | None = None  # None: 50, or 0 where the fill is at the same close
+    order_latency_ms: float | None = None
+    response_latency_ms: float | None = None
     feed_latency_ms: float = 0.0
+    latency_curve: tuple[LatencyKnot, ...] = ()
+    queue: QueueSettings = QueueSettings()
     limit_fill: LimitFill = LimitFill.CROSS
     volume_share: float | None = None
     slippage: Slippage = Slippage()
@@ -84,26 +102,39 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     open_orders_max: int = 10_000
 
     def __post_init__(self) -> None:
-        for name in ("latency_ms", "feed_latency_ms"):
+        for name in ("latency_ms", "order_latency_ms", "response_latency_ms", "feed_latency_ms"):
             latency: float | None = getattr(self, name)
             if latency is not None and not 0 <= latency <= 60_000:
                 raise ValueError(f"venue: {name} must be from 0 to 60000, was {latency}")
         if self.volume_share is not None and not 0 < self.volume_share <= 1:
             raise ValueError(f"venue: volume_share must be above 0 and at most 1, was {self.volume_share}")
-        if self.fill is FillAt.SAME_CLOSE and self.latency_ms:
-            raise ValueError(f"venue: fill same_close needs latency_ms 0, was {self.latency_ms:g}")
+        check_curve(self.latency_curve)
+        if self.fill is FillAt.SAME_CLOSE and not (self.order_line().instant and self.response_line().instant):
+            raise ValueError("venue: fill same_close needs a latency of 0")
         if self.open_orders_max <= 0:
             raise ValueError(f"venue: open_orders_max must be > 0, was {self.open_orders_max}")
 
     @property
     def latency_ns(self) -> int:
-        """How long an order travels to the venue, and a report back."""
-        latency_ms = self.latency_ms
+        """The least that an order takes to the venue, or a report back."""
+        if self.latency_curve:
+            return min(min(knot.order_ns, knot.response_ns) for knot in self.latency_curve)
+        return min(self._constant_ns(self.order_latency_ms), self._constant_ns(self.response_latency_ms))
+
+    def order_line(self) -> Line:
+        """Return the way of orders to the venue."""
+        return Line.of(self._constant_ns(self.order_latency_ms), self.latency_curve, "order_ns")
+
+    def response_line(self) -> Line:
+        """Return the way of reports to us."""
+        return Line.of(self._constant_ns(self.response_latency_ms), self.latency_curve, "response_ns")
+
+    def feed_line(self) -> Line:
+        """Return the way of market data to us."""
+        return Line.of(round(self.feed_latency_ms * NS_PER_MS), self.latency_curve, "feed_ns")
+
+    def _constant_ns(self, own_ms: float | None) -> int:
+        latency_ms = self.latency_ms if own_ms is None else own_ms
         if latency_ms is None:
             latency_ms = 0 if self.fill is FillAt.SAME_CLOSE else LATENCY_MS
         return round(latency_ms * NS_PER_MS)
-
-    @property
-    def feed_latency_ns(self) -> int:
-        """How long market data travels to us."""
-        return round(self.feed_latency_ms * NS_PER_MS)

@@ -47,6 +47,7 @@ class SimulatedVenue:
         self._blotters: dict[InstrumentId, Blotter] = {}
         self._matchers: dict[InstrumentId, Matcher] = {}
         self._order_ids: set[ClientOrderId] = set()
+        response = settings.response_line()
         # What the driver asks on every event: is there anybody who matches on this?
         self.listening: dict[type, dict[InstrumentId, Matcher]] = {
             kind: {} for kind in (Bar, QuoteBar, Quote, Trade, BookUpdate)
@@ -58,7 +59,7 @@ class SimulatedVenue:
             for kind, matcher_type, heard in _FIDELITY:
                 if kind not in kinds:
                     continue
-                blotter = self._blotters[instrument_id] = Blotter(instrument, settings)
+                blotter = self._blotters[instrument_id] = Blotter(instrument, settings, response)
                 matcher = self._matchers[instrument_id] = matcher_type(blotter)
                 self.fidelity[instrument_id] = kind
                 for event_type in heard:
@@ -140,6 +141,7 @@ class SimulatedVenue:
         changed.leaves_lots = command.quantity_lots - filled
         changed.stop_ticks = working.stop_ticks
         changed.day_end_ns = working.day_end_ns
+        changed.level_lots = working.level_lots
         matcher = self._matchers[command.instrument_id]
         crosses = moved and (
             (changed.order.post_only and matcher.would_cross(changed))

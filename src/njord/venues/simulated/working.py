@@ -8,6 +8,7 @@ from njord.domain.instrument import Grid, Instrument
 from njord.domain.order import NewOrder, Rejection, Side, TimeInForce
 from njord.venues.simulated import slippage
 from njord.venues.simulated.fees import FeeSchedule
+from njord.venues.simulated.latency import Line
 from njord.venues.simulated.settings import SlippageModel, VenueSettings
 
 # What a fill may take where nothing bounds it
@@ -17,7 +18,10 @@ VOLUME_SHARE_LARGE = 0.1
 
 
 class Working:
-    """An order the venue has. ``fresh`` until the first market event after its arrival; ``ahead_lots`` is its queue."""
+    """An order the venue has. ``fresh`` until the first market event after its arrival.
+
+    ``ahead_lots`` is its queue, an estimate; ``level_lots`` what its level was last seen to show, less what traded since.
+    """
 
     __slots__ = (
         "ahead_lots",
@@ -25,6 +29,7 @@ class Working:
         "day_end_ns",
         "fresh",
         "leaves_lots",
+        "level_lots",
         "limit_ticks",
         "order",
         "sign",
@@ -39,7 +44,8 @@ class Working:
         self.stop_ticks = order.stop_ticks
         self.fresh = True
         self.arrived_ns = time_ns
-        self.ahead_lots = 0
+        self.ahead_lots = 0.0
+        self.level_lots = 0
         day = order.time_in_force is TimeInForce.DAY
         self.day_end_ns = (time_ns // NS_PER_DAY + 1) * NS_PER_DAY if day else None
 
@@ -63,11 +69,11 @@ class Blotter:
     """One instrument's orders at the venue, and what was reported about them."""
 
     __slots__ = (
-        "_fee_schedule", "_fills", "_response_ns", "_slips", "grid", "halted", "instrument", "orders", "position_lots",
+        "_fee_schedule", "_fills", "_response", "_slips", "grid", "halted", "instrument", "orders", "position_lots",
         "reports", "settings", "shares_large", "volume_share_max",
     )  # fmt: skip
 
-    def __init__(self, instrument: Instrument, settings: VenueSettings) -> None:
+    def __init__(self, instrument: Instrument, settings: VenueSettings, response: Line | None = None) -> None:
         self.instrument = instrument
         self.settings = settings
         self.grid = Grid.of(instrument)
@@ -78,13 +84,13 @@ class Blotter:
         self.volume_share_max = 0.0  # The most that one fill was of its bar's volume
         self.shares_large = 0  # Fills that were more of it than would go unnoticed
         self._fee_schedule = FeeSchedule(settings.fees, self.grid)
-        self._response_ns = settings.latency_ns
+        self._response = settings.response_line() if response is None else response
         self._slips = settings.slippage.model is not SlippageModel.NONE
         self._fills = 0
 
     def local_ns(self, venue_time_ns: int) -> int:
         """Return when a report of this moment arrives at our end."""
-        return venue_time_ns + self._response_ns
+        return self._response.arrives_ns(venue_time_ns)
 
     def took(self, lots: int, volume_lots: float) -> None:
         """Take note of how much of a bar's volume a fill was; where there is none to compare with, nothing."""
