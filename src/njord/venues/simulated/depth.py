@@ -91,9 +91,6 @@ class BookMatcher:
                 if self.last_trade is None and best is not None:
                     self._trigger(working, best[0], update.venue_time_ns, cause)
                 continue
-            if working.at_market:
-                self._take(working, update.venue_time_ns, cause)
-                continue
             self._through(working, update.venue_time_ns, cause)
 
     def _through(self, working: Working, time_ns: int, cause: str) -> None:
@@ -202,7 +199,8 @@ class BookMatcher:
         for levels in (8, LEVELS_WALKED_MAX):
             bids, asks = self.book.depth(levels)
             side = asks if working.sign > 0 else bids
-            if len(side) < levels or sum(lots for _, lots in side) >= 2 * working.leaves_lots:
+            free = sum(lots - self._taken.get((working.sign, ticks), 0) for ticks, lots in side)
+            if len(side) < levels or free >= working.leaves_lots:
                 break
         return side
 

@@ -121,7 +121,7 @@ class SimulatedVenue:
         blotter, working = self._find(command.instrument_id, command.client_order_id)
         if blotter is None or working is None:
             reason = self._why_not_found(command.client_order_id)
-            return [CancelRejected(command.client_order_id, command.instrument_id, reason, time_ns, time_ns)]
+            return [_not_found(command, reason, time_ns, blotter)]
         blotter.end(working, Rejection.REQUESTED, time_ns)
         return blotter.drain()
 
@@ -130,7 +130,7 @@ class SimulatedVenue:
         blotter, working = self._find(command.instrument_id, command.client_order_id)
         if blotter is None or working is None:
             reason = self._why_not_found(command.client_order_id)
-            return [CancelRejected(command.client_order_id, command.instrument_id, reason, time_ns, time_ns)]
+            return [_not_found(command, reason, time_ns, blotter)]
         local_ns = blotter.local_ns(time_ns)
         filled = working.order.quantity_lots - working.leaves_lots
         moved = command.limit_ticks != working.limit_ticks
@@ -236,6 +236,13 @@ def _would_trade(incoming: Working, resting: Working, matcher: Matcher) -> bool:
         return incoming.within(resting.limit_ticks)
     best = matcher.best_against(incoming.sign)
     return best is not None and (resting.limit_ticks - best) * incoming.sign <= 0
+
+
+def _not_found(
+    command: CancelOrder | ReplaceOrder, reason: Rejection, time_ns: int, blotter: Blotter | None
+) -> CancelRejected:
+    local_ns = time_ns if blotter is None else blotter.local_ns(time_ns)
+    return CancelRejected(command.client_order_id, command.instrument_id, reason, time_ns, local_ns)
 
 
 def _rejected(order: NewOrder, reason: Rejection, time_ns: int, local_ns: int) -> OrderRejected:
