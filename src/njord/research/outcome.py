@@ -1,15 +1,22 @@
 """The outcome of a run: what happened, in figures and tables."""
 
+import functools
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from njord.domain.fill import Fill, Liquidity
+from njord.domain.ids import InstrumentId
 from njord.domain.money import UNITS, decimal
 from njord.engine.assemble import Assembly, Source
 from njord.engine.desk import strategy_of
 from njord.ledger.lots import ClosedLot
+from njord.research import markouts
+from njord.research.attribution import LINES, Attribution, Payments, attribute
+from njord.research.making_tops import Tops, tops_of
+from njord.research.markouts import Markouts, mark_out
 from njord.research.trades import RoundTrip
 
 Floats = npt.NDArray[np.float64]
@@ -35,6 +42,7 @@ class Outcome:
         self.fees = 0.0
         self.funding = 0.0
         self.warnings: list[str] = []
+        self.payments: Payments = {}  # What the ledger received other than by trading
         self.digest = assembly.backtest.journal.digest
         self.run_id: str = manifest["run_id"]
 
@@ -47,6 +55,31 @@ class Outcome:
     def rejected(self) -> dict[str, int]:
         """How many orders were refused, by our risk engine or the venue, by reason."""
         return dict(sorted(Counter(self.assembly.backtest.refused).items()))
+
+    @functools.cached_property
+    def tops(self) -> dict[InstrumentId, Tops]:
+        """The best bid and ask of each instrument over the run, read again from its data."""
+        return tops_of(self.assembly, self.source)
+
+    @functools.cached_property
+    def parts(self) -> Attribution:
+        """The net result in parts that add up to it to the unit."""
+        return attribute(self.assembly, self.tops, self.payments)
+
+    @functools.cached_property
+    def marked(self) -> list[Markouts]:
+        """What became of the fills of each instrument that has a book or quotes."""
+        fills_of: dict[InstrumentId, list[Fill]] = {}
+        for fill in self.assembly.backtest.fills:
+            fills_of.setdefault(fill.instrument_id, []).append(fill)
+        return [mark_out(n, fills_of[n], top) for n, top in self.tops.items() if top.quoted and n in fills_of]
+
+    @functools.cached_property
+    def makes_markets(self) -> bool:
+        """Whether anything was filled as a maker, where it can be said what that was worth."""
+        quoted = self.assembly.backtest.state.quoted
+        fills = self.assembly.backtest.fills
+        return any(fill.liquidity is Liquidity.MAKER and fill.instrument_id in quoted for fill in fills)
 
     def document(self) -> dict[str, Any]:
         """Return what ``njord backtest --json`` prints, less the artifacts."""
@@ -71,6 +104,8 @@ class Outcome:
             "events_per_cpu_s": round(backtest.events / self.cpu_s) if self.cpu_s > 0 else None,
             "stopped": {each.strategy_id: each.reason for each in backtest.stopped},
             "warnings": self.warnings,
+            "attribution": self.parts.document() if self.makes_markets else None,
+            "markouts": markouts.document(self.marked) if self.makes_markets else None,
         }
 
     def __repr__(self) -> str:
@@ -128,6 +163,59 @@ def trade_table(outcome: Outcome) -> Any:
     columns: dict[str, Any] = {name: [getattr(trip, name) for trip in outcome.round_trips] for name in names}
     for name in ("entry_ns", "exit_ns"):
         columns[name.replace("_ns", "_time")] = pa.array(columns.pop(name), pa.timestamp("ns", tz="UTC"))
+    return pa.table(columns)
+
+
+def attribution_table(outcome: Outcome) -> Any:
+    """Return the parts of the net result as an Arrow table: a row a line, of each instrument and of all."""
+    import pyarrow as pa
+
+    parts = outcome.parts
+    rows = [("", parts.currency, name, getattr(parts.lines, name)) for name in LINES]
+    rows.append(("", parts.currency, "conversion", parts.conversion))
+    rows.append(("", parts.currency, "net_pnl", parts.net_units))
+    for each in parts.by_instrument:
+        rows += [(each.instrument_id, each.asset, name, getattr(each.lines, name)) for name in LINES]
+        rows.append((each.instrument_id, each.asset, "net_pnl", each.lines.total))
+    return pa.table(
+        {
+            "instrument": [row[0] for row in rows],
+            "asset": [row[1] for row in rows],
+            "line": [row[2] for row in rows],
+            "amount": [row[3] / UNITS for row in rows],
+            "amount_exact": [f"{decimal(row[3]):f}" for row in rows],
+        }
+    )
+
+
+def markout_table(outcome: Outcome, by: str | None) -> Any:
+    """Return markouts as an Arrow table: a row a fill, or ``by`` a dimension one a group and horizon."""
+    import pyarrow as pa
+
+    if by is not None:
+        names = [name for name in markouts.At.__struct_fields__ if name != "fills"]
+        rows = [(group, at) for one in outcome.marked for group in markouts.grouped(one, by) for at in group.horizons]
+        heads = [name for name in markouts.Group.__struct_fields__ if name not in ("horizons", "dimension")]
+        columns: dict[str, Any] = {name: [getattr(group, name) for group, _ in rows] for name in heads}
+        columns |= {"fills_known": [at.fills for _, at in rows]}
+        return pa.table(columns | {name: [getattr(at, name) for _, at in rows] for name in names})
+    tables = [_marked_table(pa, one) for one in outcome.marked]
+    return pa.concat_tables(tables) if tables else pa.table({})
+
+
+def _marked_table(pa: Any, one: Markouts) -> Any:
+    columns: dict[str, Any] = {
+        "time": pa.array(one.time_ns, pa.timestamp("ns", tz="UTC")),
+        "instrument": [one.instrument_id] * len(one.time_ns),
+        "side": np.where(one.side > 0, "buy", "sell").tolist(),
+        "liquidity": np.where(one.maker, "maker", "taker").tolist(),
+        "lots": one.lots,
+        "capture_ticks": one.capture_ticks,
+        "imbalance": one.imbalance,
+        "queue": one.queue,
+    }
+    for column, horizon_s in enumerate(one.horizons_s):
+        columns[f"markout_{horizon_s:g}s_ticks"] = one.markout_ticks[:, column]
     return pa.table(columns)
 
 

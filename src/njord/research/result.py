@@ -4,7 +4,14 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from njord.research.outcome import Outcome, equity_table, fill_table, trade_table
+from njord.research.outcome import (
+    Outcome,
+    attribution_table,
+    equity_table,
+    fill_table,
+    markout_table,
+    trade_table,
+)
 
 
 class Result(Outcome):
@@ -23,6 +30,17 @@ class Result(Outcome):
     @functools.cached_property
     def trades(self) -> Any:
         return _frame(trade_table(self))
+
+    def attribution(self) -> Any:
+        """Return where the net result came from: capture, inventory, fees and more, adding up to it to the unit."""
+        return _frame(attribution_table(self))
+
+    def markouts(self, by: str | None = None) -> Any:
+        """Return how each fill stood to the mid, then and later, in ticks; ``by`` groups them and adds errors.
+
+        ``by`` is instrument, side, imbalance, hour or queue. Raises ValueError for another.
+        """
+        return _frame(markout_table(self, by))
 
     def plot(self) -> Any:
         """Return the chart of prices, fills, equity and drawdown; a notebook shows it."""

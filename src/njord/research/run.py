@@ -14,6 +14,7 @@ from njord.engine.assemble import Assembly, Source, assemble
 from njord.engine.config import RunConfig
 from njord.engine.guard import guarded
 from njord.engine.manifest import manifest
+from njord.research.attribution import payments_of
 from njord.research.outcome import Floats, round_trips
 from njord.research.plausibility import Context, doubts
 from njord.research.purity import vet
@@ -69,6 +70,9 @@ def _result(assembly: Assembly, made_of: dict[str, Any], cpu_s: float, source: S
     )  # fmt: skip
     result = Result(assembly, made_of, source, times_ns, equity, hold, trips, stats, cpu_s)
     result.fees, result.funding = fees, funding
+    actions = [each for each in assembly.ranges if each.dataset_id.kind is Kind.ACTIONS]
+    paid = (state.portfolio.funding, state.portfolio.dividends, actions)
+    result.payments = payments_of(backtest.journal, paid)
     result.warnings = [
         *(f"strategy {each.strategy_id} was stopped: {each.reason}" for each in backtest.stopped),
         *assembly.notices,
