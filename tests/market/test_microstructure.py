@@ -62,6 +62,8 @@ def test_fit_is_antisymmetric_bounded_and_settles_fast():
     table = found.adjustment_ticks
     assert table == pytest.approx(-table[:, ::-1], abs=1e-12)
     assert np.abs(table).max() <= 0.5
+    # Between the best bid and the best ask, also where the spread is two ticks
+    assert (np.abs(table) <= np.array([[0.5], [1.0]])).all()
     assert (np.diff(table[0]) > 0).all()
     assert found.terms <= 6
     shares = np.array([0.03, 0.2, 0.37, 0.5])

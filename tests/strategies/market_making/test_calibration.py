@@ -69,17 +69,32 @@ def test_orders_are_seen_from_the_touch_on_and_the_rate_at_the_mid_is_extrapolat
     assert naive.intensity < A * math.exp(-K * touch) * 1.1
 
 
-def test_a_touch_that_moves():
+@pytest.mark.parametrize("stood", [None, (np.array([0.2, 0.8]), np.array([T, T]))])
+def test_a_touch_that_moves(stood):
     def moving(seed):
         # Half of the time the touch is at 0.2, half at 0.8
         near, far = market(seed, 0.2)[1], market(seed + 10_000, 0.8)[1]
         touch = np.r_[np.full(len(near), 0.2), np.full(len(far), 0.8)]
-        return fit_orders(np.r_[near, far], 2 * T, touch=touch)
+        return fit_orders(np.r_[near, far], 2 * T, touch=touch, stood=stood)
 
     found = fits(moving)
 
     agrees(found["decay"], K, found["decay_se"])
     agrees(found["intensity"], A, found["intensity_se"])
+
+
+def test_rare_wide_touches_do_not_spoil_the_rate_where_their_time_is_known():
+    # A touch of 4 for half of the time: one order there stands for 400 at the mid
+    def wide(seed, stood):
+        near, far = market(seed, 0.2)[1], market(seed + 10_000, 4.0)[1]
+        touch = np.r_[np.full(len(near), 0.2), np.full(len(far), 4.0)]
+        return fit_orders(np.r_[near, far], 2 * T, touch=touch, stood=stood)
+
+    known = fits(lambda seed: wide(seed, (np.array([0.2, 4.0]), np.array([T, T]))))
+    unknown = fits(lambda seed: wide(seed, None))
+
+    agrees(known["intensity"], A, known["intensity_se"])
+    assert known["intensity"].std() < 0.5 * unknown["intensity"].std()
 
 
 def test_only_the_stated_range_counts():
@@ -190,6 +205,8 @@ def test_a_and_k_from_waits():
         (lambda: fit_orders(np.array([1.0, 2]), 1, depth_min=3, depth_max=2), "depth_max: must be > depth_min"),
         (lambda: fit_orders(np.array([5.0, 6]), 1, depth_max=2), "0 ended in it"),
         (lambda: fit_orders(np.array([5000, 5001.0]), 1, touch=5000.0), "touch: up to 5000.0, too far out"),
+        (lambda: fit_orders(np.array([1.0, 2]), 1, stood=(np.ones(2), np.ones(1))), "stood: must be touches"),
+        (lambda: fit_orders(np.array([1.0, 2]), 1, depth_max=3, stood=(np.full(2, 4), np.ones(2))), "stood: no time"),
         (lambda: fit_orders(np.array([1.0, 2]), 1, tick=-1), "tick: must be >= 0"),
         (lambda: fit_log_linear(np.array([1.0, 2]), 1, np.array([0.5, 9])), "at_depths: orders must reach two"),
         (lambda: fit_waits(VirtualFills(np.ones(2), np.ones(2), np.ones(2))), "fills: must be seen at two depths"),

@@ -61,15 +61,20 @@ def fit_orders(
     depth_min: float = 0.0,
     depth_max: float = math.inf,
     tick: float = 0.0,
+    stood: tuple[Array, Array] | None = None,
 ) -> Intensity:
     """Return the maximum-likelihood A and k of one side, from the depth each market order reached in ``duration``.
 
     ``depths`` and ``touch``, one number or one per order, are distances from the mid at the moment of the order. With
     start = max(touch, depth_min), orders that do not reach their start are left out (left truncation), those beyond
     ``depth_max`` are known to have got that far (right censoring): k = n / sum(min(depth, depth_max) - start) with n
-    the orders that ended within the range; a standard error of k / sqrt(n). A = sum exp(k start) / duration, which is
-    N exp(k touch) / duration for a constant touch and N / duration where the touch is the mid, with the standard error
-    sqrt(A / duration) there and that of k added elsewhere.
+    the orders that ended within the range; a standard error of k / sqrt(n). A = N exp(k start) / duration for a
+    constant start, N / duration where it is the mid, with the standard error sqrt(A / duration) there, and that of k
+    added elsewhere.
+
+    Where the touch moves, say in ``stood`` which touches there were and how long each stood: A = N / sum(time
+    exp(-k start)), the maximum of the likelihood. Without it A = sum exp(k start) / duration over the orders, which is
+    as unbiased, and rests on the few orders that met the widest touch.
 
     ``tick`` > 0 says that depths lie on a grid: then depths past the start are whole ticks with a geometric
     distribution, and k = ln(1 + tick / mean) / tick. Without it, k on a grid comes out too high.
@@ -98,16 +103,14 @@ def fit_orders(
     decay_se = decay / math.sqrt(ended) * (math.sinh(half) / half if half > 0 else 1.0)
     if decay * float(start.max()) > EXPONENT_MAX:
         raise ValueError(f"touch: up to {start.max()}, too far out for a k of {decay} to say anything of the mid")
-    weights = np.exp(decay * start)
-    slope = float((start * weights).sum()) / duration
-    counting = math.sqrt(float((weights**2).sum())) / duration
+    rate, lever, share = _at_mid(start, float(duration), stood, decay, max(depth_min, 0.0), depth_max)
     return Intensity(
-        intensity=float(weights.sum()) / duration,
+        intensity=rate,
         decay=decay,
-        intensity_se=math.hypot(counting, slope * decay_se),
+        intensity_se=rate * math.hypot(share, lever * decay_se),
         decay_se=decay_se,
         orders=len(reached),
-        touch_rate=len(reached) / duration,
+        touch_rate=len(reached) / float(duration),
     )
 
 
@@ -118,8 +121,8 @@ def wait_for_fills(
 
     ``order_times`` rise and have one ``depths`` each, from the mid; a virtual order follows the mid. One placed at t is
     filled by the first order after t that reaches it, or withdrawn at t + ``horizon``. Times in any one unit.
-    Placements closer together than the horizon see the same orders: rates stay right, but standard errors become too small.
-    Raises ValueError where lengths differ or times do not rise.
+    Placements closer together than the horizon see the same orders: rates stay right, but standard errors are too
+    small. Raises ValueError where lengths differ or times do not rise.
     """
     positive("horizon", horizon)
     times, reached = _numbers("order_times", order_times), _numbers("depths", depths)
@@ -195,6 +198,26 @@ def fit_log_linear(depths: Array, duration: float, at_depths: Array) -> Intensit
         orders=int(counts.max()),
         touch_rate=float(counts.max()) / duration,
     )
+
+
+def _at_mid(
+    start: Floats, duration: float, stood: tuple[Array, Array] | None, decay: float, depth_min: float, depth_max: float
+) -> tuple[float, float, float]:
+    """Return A, how its logarithm goes with k, and the relative error that counting alone gives it."""
+    if stood is None:
+        weights = np.exp(decay * start)
+        total = float(weights.sum())
+        return total / duration, float((start * weights).sum()) / total, math.sqrt(float((weights**2).sum())) / total
+    touch, time = _numbers("stood", stood[0]), _numbers("stood", stood[1])
+    if touch.shape != time.shape or (time < 0).any():
+        raise ValueError("stood: must be touches and as many times, none of them negative")
+    begins = np.maximum(touch, depth_min)
+    # The time in which the whole range lay inside the spread tells nothing, as its orders do
+    exposed = np.where(begins < depth_max, time * np.exp(-decay * begins), 0.0)
+    total = float(exposed.sum())
+    if total <= 0:
+        raise ValueError("stood: no time with a touch inside the range")
+    return len(start) / total, float((begins * exposed).sum()) / total, 1 / math.sqrt(len(start))
 
 
 def _numbers(name: str, values: Array | float) -> Floats:
