@@ -12,7 +12,18 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from njord.research.plausibility import doubts
-from njord.research.report import Assumption, FillMark, Prices, ReportData, chart, render
+from njord.research.report import (
+    Assumption,
+    Bound,
+    FillMark,
+    Interval,
+    Making,
+    Prices,
+    ReportData,
+    chart,
+    render,
+)
+from njord.research.report.data import InventoryPath, MarkoutCurve, Part, Quoting
 from njord.research.report.payload import payload
 from njord.research.report.sampling import CANDLES_MAX, CURVE_POINTS_MAX, candles, curve_points, underwater
 from njord.research.statistics import RoundTrip, summary
@@ -273,3 +284,71 @@ def test_a_notebook_gets_a_frame_and_a_file(tmp_path: Path) -> None:
     assert saved.read_text() == drawn.html
     assert 'id="chart"' in drawn.html
     assert "Monthly returns" not in drawn.html
+
+
+def _making(name: str = BTC) -> Making:
+    time_ns = START_NS + np.arange(9_000, dtype=np.int64) * 1_000_000_000
+    quantity = np.zeros(9_000)
+    quantity[4_321] = 7.0
+    curves = [
+        MarkoutCurve(name, "buy", 0.5, 0.01, [0.1, 300.0], [-0.25, None], [0.02, None], [40, 0], [2, 42]),
+        MarkoutCurve(name, "sell", 0.75, 0.01, [0.1, 300.0], [0.1, 1.5], [0.02, None], [41, 1], [0, 40]),
+    ]
+    return Making(
+        [Part("Captured as maker", 12.5, "why"), Part("Inventory", -20.0), Part("Fees", -1.25)], -8.75, True, curves,
+        [InventoryPath(name, time_ns, quantity, 0.1, 0.2)],
+        [Quoting(name, 0.5, 0.625, 0.25, [(0, 0.1, 0.2, 0.05), (1, 0.2, 0.3, 0.1)], 200, 50, 0.125)],
+    )  # fmt: skip
+
+
+def test_a_maker_reads_where_the_result_came_from() -> None:
+    page = render(_report(300, 5, making=_making()))
+
+    text = " ".join(_parsed(page).text.split())
+    for said in (
+        "Where the result came from", "Captured as maker +12.50 why", "Inventory \u221220.00", "Net result \u22128.75",
+        "adds up to the ledger's result to the unit", "Markouts", "Bought Sold",
+        "0.1 s later \u22120.25 \u00b1 0.02 +0.10",
+        "300 s later \u2013 +1.50", "Fills 42 41", "too late for the last 42 40", "50 of 200 orders filled, 12.5 %",
+        "anywhere 50.0 % 62.5 % 25.0 %", "at the touch or better 10.0 %", "within 1 tick of it",
+    ):  # fmt: skip
+        assert said in text, said
+    drawn = _script_data(page)["making"]
+    assert drawn["curves"][0]["y"] == [0.5, -0.25, None]
+    assert drawn["curves"][0]["x"] == [0, 0.1, 300]
+    # Of 9,000 positions at most 4,000 are drawn, and the highest is one of them
+    assert len(drawn["inventory"][0]["v"]) <= CURVE_POINTS_MAX
+    assert max(drawn["inventory"][0]["v"]) == 7.0
+    wrong = Making([], 1.0, False, [], [], [])
+    text = " ".join(_parsed(render(_report(30, 1, making=wrong))).text.split())
+    assert "does not add up" in text
+    assert "no record of orders that rested" in text
+
+
+def test_runs_that_make_no_market_have_no_such_part() -> None:
+    page = render(_report(300, 5))
+
+    assert "Where the result came from" not in _parsed(page).text
+    assert "What the queue leaves open" not in _parsed(page).text
+    assert _script_data(page)["making"] is None
+
+
+def test_what_the_queue_leaves_open_is_a_bar_from_worst_to_best() -> None:
+    interval = Interval(Bound(-40.0, 310, 20.0), Bound(-10.0, 404, 27.5), Bound(60.0, 733, 51.0))
+
+    page = render(_report(300, 5, interval=interval))
+
+    text = " ".join(_parsed(page).text.split())
+    assert "What the queue leaves open" in text
+    for said in ("worst \u221240.00 310 20.00", "estimate \u221210.00 404 27.50", "best +60.00 733 51.00"):
+        assert said in text, said
+    assert 'class="cross" style="left:0.00%"' in page
+    assert 'class="estimate" style="left:30.00%"' in page
+    assert 'class="touch" style="left:100.00%"' in page
+
+
+def test_hostile_names_stay_text_for_makers_too() -> None:
+    clean, hostile = _parsed(render(_report(making=_making()))), _parsed(render(_report(making=_making(HOSTILE))))
+
+    assert [tag for tag, _ in hostile.seen].count("script") == [tag for tag, _ in clean.seen].count("script")
+    assert not any(tag == "img" or "onerror" in attributes for tag, attributes in hostile.seen)

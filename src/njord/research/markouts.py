@@ -74,7 +74,9 @@ class At(msgspec.Struct, frozen=True):
     adverse_ticks: float | None
     adverse_se_ticks: float | None
     markout_bps: float | None
+    markout_se_bps: float | None
     adverse_bps: float | None
+    adverse_se_bps: float | None
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -89,6 +91,7 @@ class Group(msgspec.Struct, frozen=True):
     capture_ticks: float | None
     capture_se_ticks: float | None
     capture_bps: float | None
+    capture_se_bps: float | None
     horizons: list[At]
 
 
@@ -180,12 +183,12 @@ def _group(marked: Markouts, chosen: npt.NDArray[np.bool_], liquidity: str, dime
         horizons.append(
             At(
                 horizon_s, int(known.sum()), int((~known).sum()), *weighted(ticks, size), *weighted(adverse, size),
-                weighted(ticks * scale, size)[0], weighted(adverse * scale, size)[0],
+                *weighted(ticks * scale, size), *weighted(adverse * scale, size),
             )
         )  # fmt: skip
     return Group(
         marked.instrument_id, liquidity, dimension, value, len(lots), int(lots.sum()), *weighted(capture, lots),
-        weighted(capture * factor, lots)[0], horizons,
+        *weighted(capture * factor, lots), horizons,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from njord.research.attribution import LINES, Attribution, Payments, attribute
 from njord.research.making_tops import Tops, tops_of
 from njord.research.markouts import Markouts, mark_out
 from njord.research.trades import RoundTrip
+from njord.research.uptime import Lives
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -43,6 +44,7 @@ class Outcome:
         self.funding = 0.0
         self.warnings: list[str] = []
         self.payments: Payments = {}  # What the ledger received other than by trading
+        self.lives: Lives | None = None  # Of the orders of a market maker
         self.digest = assembly.backtest.journal.digest
         self.run_id: str = manifest["run_id"]
 

@@ -8,6 +8,7 @@ from njord.engine.assemble import Range
 from njord.engine.desk import strategy_of
 from njord.research.assumptions import assumptions
 from njord.research.candles import Drawn, candles
+from njord.research.making_reading import maker_reading
 from njord.research.outcome import Outcome
 from njord.research.report.data import FillMark, ReportData
 
@@ -39,6 +40,7 @@ def report_data(result: Outcome) -> ReportData:
         assumptions=assumptions(result.assembly),
         warnings=result.warnings,
         manifest=result.manifest,
+        making=maker_reading(result) if result.makes_markets else None,
     )
 
 

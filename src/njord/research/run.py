@@ -20,6 +20,7 @@ from njord.research.plausibility import Context, doubts
 from njord.research.purity import vet
 from njord.research.result import Result
 from njord.research.statistics import summary
+from njord.research.uptime import lives_of
 from njord.strategies.port import Strategy
 
 # Days a year on which there are returns, for markets that close
@@ -73,6 +74,8 @@ def _result(assembly: Assembly, made_of: dict[str, Any], cpu_s: float, source: S
     actions = [each for each in assembly.ranges if each.dataset_id.kind is Kind.ACTIONS]
     paid = (state.portfolio.funding, state.portfolio.dividends, actions)
     result.payments = payments_of(backtest.journal, paid)
+    if result.makes_markets:
+        result.lives = lives_of(assembly)
     result.warnings = [
         *(f"strategy {each.strategy_id} was stopped: {each.reason}" for each in backtest.stopped),
         *assembly.notices,

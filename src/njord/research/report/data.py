@@ -52,6 +52,85 @@ class Assumption(msgspec.Struct, frozen=True, gc=False):
     note: str = ""
 
 
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """A part of the net result, in the account's currency."""
+
+    name: str
+    amount: float
+    note: str = ""
+
+
+class MarkoutCurve(msgspec.Struct, frozen=True):
+    """Maker fills of one instrument and side at their moment and some time after, in basis points of their price.
+
+    ``markout_bps``, ``error_bps``, ``fills`` and ``excluded`` have an entry for each of ``horizons_s``; None where no
+    fill has data that far, and for the error of a single one.
+    """
+
+    instrument_id: str
+    side: str  # "buy" | "sell"
+    capture_bps: float
+    capture_error_bps: float | None
+    horizons_s: list[float]
+    markout_bps: list[float | None]
+    error_bps: list[float | None]
+    fills: list[int]
+    excluded: list[int]
+
+
+class InventoryPath(msgspec.Struct, frozen=True):
+    """The position of one instrument after each fill, in its own quantity; means over time."""
+
+    instrument_id: str
+    time_ns: Integers
+    quantity: Floats
+    mean: float
+    mean_abs: float
+
+
+class Quoting(msgspec.Struct, frozen=True):
+    """How much of the time one instrument was quoted, shares 0..1, and how much of what was offered was taken.
+
+    ``near`` has (ticks behind the touch at most, bid, ask, both).
+    """
+
+    instrument_id: str
+    bid: float
+    ask: float
+    both: float
+    near: list[tuple[int, float, float, float]]
+    orders: int
+    filled_orders: int
+    filled_share: float  # Of the quantity
+
+
+class Making(msgspec.Struct, frozen=True):
+    """What there is to say of a market maker's run. ``net`` is what ``parts`` add up to."""
+
+    parts: list[Part]
+    net: float
+    reconciles: bool
+    curves: list[MarkoutCurve]
+    inventory: list[InventoryPath]
+    quoting: list[Quoting]
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """One reading of a run whose queue position nobody knows: money in the account's currency."""
+
+    net_pnl: float
+    fills: int
+    fees: float
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """The same run with the least and the most that queues allow, and the estimate between them."""
+
+    cross: Bound
+    estimate: Bound
+    touch: Bound
+
+
 class ReportData(msgspec.Struct, kw_only=True):
     """Everything a report shows. ``stats`` is what ``njord.research.statistics.summary`` returns; times are UTC."""
 
@@ -74,6 +153,8 @@ class ReportData(msgspec.Struct, kw_only=True):
     assumptions: list[Assumption] = []
     warnings: list[str] = []
     manifest: dict[str, Any] = {}
+    making: Making | None = None
+    interval: Interval | None = None
 
     def __post_init__(self) -> None:
         if len(self.equity_time_ns) != len(self.equity):

@@ -3,7 +3,7 @@
 from html import escape
 from importlib import resources
 
-from njord.research.report import sections
+from njord.research.report import making, sections
 from njord.research.report.data import ReportData
 from njord.research.report.markup import panel
 from njord.research.report.payload import payload, script_json
@@ -21,6 +21,7 @@ def render(report: ReportData) -> str:
             sections.warnings(report),
             sections.tiles(report),
             chart_panel(),
+            making.making(report),
             sections.figures(report),
             f'<div class="pair wide">{sections.months(report)}{_histogram_panel()}</div>',
             _trades_panel(report),

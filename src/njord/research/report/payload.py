@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from njord.research.report.data import Floats, Integers, ReportData
+from njord.research.report.data import Floats, Integers, Making, ReportData
 from njord.research.report.sampling import candles, curve_points, underwater
 from njord.research.statistics import returns_of
 
@@ -55,6 +55,7 @@ def payload(report: ReportData) -> dict[str, Any]:
         "fills": _fills(report, names),
         "trades": _trades(report, names),
         "histogram": _histogram(report),
+        "making": None if report.making is None else _making(report.making),
     }
 
 
@@ -109,6 +110,32 @@ def _trades(report: ReportData, names: dict[str, int]) -> dict[str, Any]:
         "fees": [one.fees for one in trades],
         "bars": [one.bars_held for one in trades],
     }
+
+
+def _making(found: Making) -> dict[str, Any]:
+    paths = []
+    for path in found.inventory:
+        # As for equity: the lowest, highest and last of each stretch
+        chosen = curve_points(path.quantity, path.quantity)
+        paths.append(
+            {
+                "instrument": path.instrument_id,
+                "t": _ms(path.time_ns[chosen]),
+                "v": _numbers(path.quantity[chosen]),
+            }
+        )
+    curves = [
+        {
+            "name": f"{one.instrument_id} {one.side}",
+            "side": one.side,
+            "x": [0, *one.horizons_s],
+            "y": [one.capture_bps, *one.markout_bps],
+            "e": [one.capture_error_bps, *one.error_bps],
+            "n": [one.fills[0] + one.excluded[0], *one.fills],
+        }
+        for one in found.curves
+    ]
+    return {"inventory": paths, "curves": curves}
 
 
 def _coded(words: Iterable[str]) -> tuple[list[str], list[int]]:

@@ -261,6 +261,63 @@
     }, { displayModeBar: false, responsive: true });
   };
 
+  const small = (more) => ({
+    paper_bgcolor: colour("panel"), plot_bgcolor: colour("panel"), margin: { l: 12, r: 12, t: 10, b: 28 }, showlegend: false,
+    font: { family: getComputedStyle(document.body).fontFamily, size: 11, color: colour("dim") }, hovermode: "x unified",
+    hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("strong"), font: { size: 12, color: colour("text") } }, ...more,
+  });
+  const upright = (more) => ({ gridcolor: colour("grid"), zerolinecolor: colour("strong"), fixedrange: true, side: "right", automargin: true, nticks: 5, ...more });
+
+  // Horizons are spread evenly: from a tenth of a second to minutes a true scale would show the last only
+  const drawMarkouts = () => {
+    const target = element("markout-curve");
+    if (!target) return;
+    const curves = data.making.curves;
+    const label = (x) => x === 0 ? "at once" : `${x} s`;
+    const dashes = ["solid", "dot", "dash", "dashdot"];
+    const instruments = [...new Set(curves.map((one) => one.name.slice(0, one.name.lastIndexOf(" "))))];
+    Plotly.react(target, curves.map((one) => {
+      const tint = colour(one.side === "buy" ? "up" : "down");
+      const whose = instruments.indexOf(one.name.slice(0, one.name.lastIndexOf(" ")));
+      return {
+        type: "scatter", mode: "lines+markers", name: one.side === "buy" ? "Bought" : "Sold", x: one.x.map(label), y: one.y,
+        error_y: { type: "data", array: one.e.map((e) => e ?? 0), visible: true, color: tint, thickness: 1, width: 4 },
+        line: { color: tint, width: 1.6, dash: dashes[whose % dashes.length] }, marker: { size: 6, symbol: one.side === "buy" ? "triangle-up" : "triangle-down" },
+        customdata: one.n, hovertemplate: `${escaped(one.name)} %{y:+.3f} bps, %{customdata:,} fills<extra></extra>`,
+      };
+    }), small({
+      xaxis: { type: "category", gridcolor: colour("grid"), fixedrange: true }, yaxis: upright({ ticksuffix: " bps", zeroline: true }),
+      annotations: [{
+        text: `<span style="color:${colour("up")}">▲</span> bought  <span style="color:${colour("down")}">▼</span> sold` + (instruments.length > 1 ? "  one dash pattern an instrument" : ""),
+        xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "top", showarrow: false, font: { size: 11, color: colour("dim") },
+      }],
+    }), { displayModeBar: false, responsive: true });
+  };
+
+  const drawInventory = () => {
+    const target = element("inventory-path");
+    if (!target) return;
+    const paths = data.making.inventory;
+    const tints = ["accent", "warn", "up", "down", "faint"];
+    // Coins, contracts and shares have no scale in common: several are each drawn against their own largest
+    const several = paths.length > 1;
+    const largest = paths.map((one) => several ? Math.max(...one.v.map(Math.abs)) || 1 : 1);
+    Plotly.react(target, paths.map((one, at) => ({
+      type: "scatter", mode: "lines", name: escaped(one.instrument), x: one.t, y: one.v.map((v) => v / largest[at]), customdata: one.v, line: { shape: "hv", width: 1.2, color: colour(tints[at % tints.length]) },
+      ...(!several ? { fill: "tozeroy", fillcolor: `color-mix(in srgb, ${colour("accent")} 14%, transparent)` } : {}),
+      hovertemplate: `${several ? escaped(one.instrument) + " " : ""}%{customdata:,.8~g}<extra></extra>`,
+    })), small({
+      xaxis: { type: "date", range: whole(), gridcolor: colour("grid"), fixedrange: true, hoverformat: "%Y-%m-%d %H:%M:%S" }, yaxis: upright({ zeroline: true, tickformat: several ? ".0%" : "~g" }),
+      annotations: several ? [{
+        text: paths.map((one, at) => `<span style="color:${colour(tints[at % tints.length])}">━</span> ${escaped(one.instrument)}`).join("  ") + "  of its largest",
+        xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour("dim") },
+      }] : [],
+      margin: { l: 12, r: 12, t: several ? 22 : 10, b: 28 },
+    }), { displayModeBar: false, responsive: true });
+  };
+
+  const drawAll = () => { draw(); drawHistogram(); drawMarkouts(); drawInventory(); };
+
   const prepareTrades = () => {
     const grid = element("trades-grid");
     if (!grid) return;
@@ -365,13 +422,14 @@
   element("theme")?.addEventListener("click", () => {
     wear(root.dataset.theme === "dark" ? "light" : "dark");
     stored(root.dataset.theme);
-    draw();
-    drawHistogram();
+    drawAll();
   });
   let worn = null;
-  addEventListener("beforeprint", () => { worn = root.dataset.theme; wear("light"); draw(); drawHistogram(); });
-  addEventListener("afterprint", () => { if (worn) wear(worn); draw(); drawHistogram(); });
+  addEventListener("beforeprint", () => { worn = root.dataset.theme; wear("light"); drawAll(); });
+  addEventListener("afterprint", () => { if (worn) wear(worn); drawAll(); });
   prepareChart();
   drawHistogram();
+  drawMarkouts();
+  drawInventory();
   prepareTrades();
 })();
