@@ -10,8 +10,9 @@ from njord.strategies.market_making import glft
 from njord.strategies.market_making.adaptation import Arrivals, Volatility, keep
 
 A, K, SIGMA = 2.0, 1.5, 0.3
-HALF_LIFE = 1_500
-SEEDS = 40
+# Of estimates to 1 %; the past alone takes 7 of the 10 % there are
+HALF_LIFE = 4_000
+SEEDS = 30
 
 
 def test_half_of_the_weight_is_lost_in_a_half_life():
@@ -63,7 +64,7 @@ def test_silence_lowers_the_rate():
 def stepped(seed, half_lives):
     """Estimates after a long calm and then ``half_lives`` of a market with twice the volatility and half the orders."""
     rng = np.random.default_rng(seed)
-    calm, after = 12 * HALF_LIFE, round(half_lives * HALF_LIFE)
+    calm, after = 8 * HALF_LIFE, round(half_lives * HALF_LIFE)
     arrivals, volatility = Arrivals(HALF_LIFE), Volatility(float(HALF_LIFE))
     waits = np.r_[rng.exponential(1 / A, calm), rng.exponential(2 / A, after)]
     for wait_s, depth in zip(waits.tolist(), rng.exponential(1 / K, calm + after).tolist(), strict=True):
@@ -84,7 +85,7 @@ def test_a_step_is_followed_to_a_tenth_within_three_half_lives():
     assert left == pytest.approx([0.0667, 0, -0.048], abs=1e-4)
     assert np.abs(error.mean(axis=0) - left).max() < 4 * noise.max() / math.sqrt(SEEDS)
     assert error.std(axis=0) == pytest.approx(noise, rel=0.4)
-    assert (np.abs(error) < 0.1).mean(axis=0).min() >= 0.9
+    assert (np.abs(error) < 0.1).mean(axis=0).min() >= 0.95
     assert np.abs(error).mean(axis=0).max() < 0.08
     # One half-life is not enough
     assert np.abs(np.array([stepped(seed, 1) for seed in range(3)])[:, 0] / (A / 2) - 1).min() > 0.2
