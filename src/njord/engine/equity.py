@@ -63,7 +63,7 @@ class EquityCurve:
         self._portfolio = portfolio
         self._instruments = instruments
         self._feeds = feeds
-        self._spacing_ns = spacing_ns
+        self.spacing_ns = spacing_ns
         self._times: list[Array] = []
         self._values: list[Floats] = []
         self._reference: list[Floats] = []  # The price of the first instrument, for buy and hold
@@ -124,9 +124,9 @@ class EquityCurve:
             return np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
         times_ns, values = np.concatenate(self._times), np.concatenate(self._values)
         prices = np.concatenate(self._reference)
-        if self._spacing_ns is not None and len(times_ns):
+        if self.spacing_ns is not None and len(times_ns):
             # A bucket that two windows share has its last point only
-            bucket = times_ns // self._spacing_ns
+            bucket = times_ns // self.spacing_ns
             last = np.append(bucket[1:] != bucket[:-1], True)
             return times_ns[last], values[last], prices[last]
         return times_ns, values, prices
@@ -152,7 +152,7 @@ class EquityCurve:
         self._entries.clear()
 
     def _moments(self, times_ns: Array) -> Array:
-        keys = times_ns if self._spacing_ns is None else times_ns // self._spacing_ns
+        keys = times_ns if self.spacing_ns is None else times_ns // self.spacing_ns
         if len(keys) < 2:
             return times_ns
         moments: Array = times_ns[np.append(keys[1:] != keys[:-1], True)]

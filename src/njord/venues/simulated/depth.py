@@ -44,7 +44,8 @@ class BookMatcher:
             if self.blotter.orders and not self.blotter.halted:
                 self._on_trade(event)
             return
-        self.book.apply(event)
+        if not self.book.apply(event):
+            return
         if self._taken:
             self._forget_taken(event)
         if self.blotter.orders:
@@ -189,9 +190,7 @@ class BookMatcher:
                 working.ahead_lots = max(0.0, working.ahead_lots - lots)
         shown = self._resting_lots(working)
         if shown != working.level_lots:
-            working.ahead_lots = ahead_after(
-                self._queue, self._exponent, working.ahead_lots, working.level_lots, shown
-            )
+            working.ahead_lots = ahead_after(self._queue, self._exponent, working.ahead_lots, working.level_lots, shown)
             working.level_lots = shown
 
     def _opposite(self, working: Working) -> list[tuple[int, int]]:

@@ -159,6 +159,7 @@ class SimulatedVenue:
         place = blotter.orders.index(working)
         if not moved and changed.leaves_lots <= working.leaves_lots:
             changed.ahead_lots, changed.fresh = working.ahead_lots, working.fresh
+            changed.arrived_ns = working.arrived_ns
             blotter.orders[place] = changed
         else:
             del blotter.orders[place]

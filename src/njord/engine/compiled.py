@@ -1,0 +1,265 @@
+"""A compiled run: one kernel strategy and the venue in one loop over columns, for L2 tapes that are too long for Python.
+
+It does what the backtest does, fill for fill (the parity tests hold it to that), less the risk engine: a strategy has the
+limits it sets itself. What it leaves behind is an assembly like any other, with fills, ledger and equity curve.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from njord.domain.command import StrategyNote
+from njord.domain.fill import Fill
+from njord.domain.ids import StrategyId
+from njord.domain.market import Funding, Kind
+from njord.engine.assemble import Assembly, Source
+from njord.engine.compiling import KernelError, compiled, run_of
+from njord.engine.config import ConfigError
+from njord.engine.tape import KINDS, TAPE_ROWS, Stream, joined, merged, part
+from njord.market.feed import Window, whole_updates
+from njord.market.sequence import Guarded
+from njord.market.view import ANSWER
+from njord.strategies.kernel import KernelStrategy
+from njord.venues.simulated.compiled import CompiledVenue
+from njord.venues.simulated.kernels import layout
+from njord.venues.simulated.kernels.layout import Tape
+
+Array = npt.NDArray[Any]
+
+
+class CompiledRun:
+    """One kernel strategy over tapes. ``rows`` and ``events`` count what has passed; ``log`` is what happened to orders."""
+
+    def __init__(self, venue: CompiledVenue, strategy: KernelStrategy, name: str) -> None:
+        self.venue, self.strategy, self.name = venue, strategy, name
+        self.rows = 0
+        self.events = 0
+        self.log: list[Array] = []
+        self._run = run_of(strategy)
+        self._answer = np.zeros(1, dtype=ANSWER)
+        self._state = strategy.fresh()
+        self._tail: Tape | None = None
+        clock = venue.world.clock[0]
+        clock["every_ns"], clock["wake_on_fills"] = strategy.every_ns, type(strategy).wake_on_fills
+        clock["depth"] = type(strategy).depth
+        self._params = np.asarray(strategy.params)
+
+    def feed(self, tape: Tape) -> None:
+        """Run over a piece of tape that holds whole updates, later than all before. Raises KernelError."""
+        self.rows += len(tape.times_ns)
+        self.events += int(np.count_nonzero(tape.what >= layout.LAST))
+        clock = self.venue.world.clock[0]
+        whole = tape if self._tail is None else joined([self._tail, tape])
+        clock["base"] = self.rows - len(whole.times_ns)
+        self.venue.make_room(tape)
+        self._go(whole)
+        self._tail = self._under_way(whole)
+
+    def finish(self) -> None:
+        """Let what is due by the last event happen."""
+        clock = self.venue.world.clock[0]
+        clock["final"] = 1
+        tape = self._tail if self._tail is not None else _nothing()
+        clock["base"] = self.rows - len(tape.times_ns)
+        self._go(tape)
+
+    def messages(self) -> Array:
+        """Return the log: one record (``layout.MESSAGE``) for what was sent, answered, filled and noted, as we knew it."""
+        return np.concatenate(self.log) if self.log else np.zeros(0, dtype=layout.MESSAGE)
+
+    def fills(self) -> list[Fill]:
+        """Return all fills, in the order we heard of them."""
+        log = self.messages()
+        return [self.venue.fill_of(row, self.name) for row in log[log["kind"] == layout.FILLED]]
+
+    def _go(self, tape: Tape) -> None:
+        world = self.venue.world
+        arguments = (world, tape, self._params, self._state, self._answer)
+        if not self._run.signatures:  # type: ignore[attr-defined]
+            compiled(self.strategy, self._run, *arguments)
+        while True:
+            try:
+                ended = self._run(*arguments)
+            except Exception as error:
+                at = int(world.clock[0]["local_ns"])
+                raise KernelError(f"strategy {self.name} at {at} ns: {type(error).__name__}: {error}") from error
+            clock = world.clock[0]
+            if clock["log_count"]:
+                self.log.append(world.log[: int(clock["log_count"])].copy())
+                clock["log_count"] = 0
+            if ended == layout.ENDED:
+                return
+            if ended == layout.FAILED:
+                raise KernelError(f"strategy {self.name} at {int(clock['local_ns'])} ns: {self.venue.error}")
+
+    def _under_way(self, tape: Tape) -> Tape | None:
+        # News on its way to us is still in the tape: keep what it will be read from
+        world = self.venue.world
+        clock = world.clock[0]
+        if clock["shared"]:
+            return None
+        places = (int(clock["pending_head"]) + np.arange(int(clock["pending_count"]))) % layout.UNDER_WAY_MAX
+        waiting = world.pending[places]
+        rows = waiting["row"][waiting["what"] == layout.NEWS]
+        return part(tape, int(rows.min() - clock["base"]), None) if len(rows) else None
+
+
+def run_compiled(assembly: Assembly, source: Source, progress: Callable[[int, int], None] | None = None) -> CompiledRun:
+    """Run an assembly's one kernel strategy over its L2 data, and write what came of it into the assembly's ledger, fills
+    and equity curve. Raises ConfigError where this cannot be done, KernelError where the strategy is at fault.
+    """
+    name, strategy = _only_strategy(assembly)
+    streams, fundings = _streams(assembly, source)
+    instruments = [assembly.instruments[name] for name in assembly.backtest.state.slots[name].desk.instruments]
+    run = CompiledRun(CompiledVenue(instruments, _settings(assembly)), strategy, name)
+    marks = _Marks(assembly)
+    for tape in merged(streams):
+        run.feed(tape)
+        marks.add(tape, run.venue)
+        if progress is not None:
+            progress(run.events, int(tape.times_ns[-1]))
+    run.finish()
+    _book(assembly, run, marks, fundings)
+    return run
+
+
+def _only_strategy(assembly: Assembly) -> tuple[StrategyId, KernelStrategy]:
+    if len(assembly.strategies) != 1:
+        raise ConfigError(f"a compiled run has one strategy, was {len(assembly.strategies)}")
+    name, strategy = next(iter(assembly.strategies.items()))
+    if not isinstance(strategy, KernelStrategy):
+        raise ConfigError(f"strategy {name} is no kernel: a compiled run needs one with decide(view, params, state, out)")
+    return name, strategy
+
+
+def _settings(assembly: Assembly) -> dict[str, Any]:
+    config = assembly.config
+    return {i.venue: config.venues.get(i.venue, config.venue) for i in assembly.instruments.values()}
+
+
+def _streams(assembly: Assembly, source: Source) -> tuple[list[Stream], list[Iterator[Any]]]:
+    order = list(assembly.instruments)
+    streams: list[Stream] = []
+    fundings: list[Iterator[Any]] = []
+    for each, feed in zip(assembly.ranges, assembly.feeds, strict=True):
+        dataset_id = each.dataset_id
+        if dataset_id.kind is Kind.FUNDING:
+            fundings.append(iter(feed))
+            continue
+        if dataset_id.kind not in KINDS:
+            raise ConfigError(f"a compiled run takes books, trades and trading status, was {dataset_id}")
+        guarded = Guarded(dataset_id.kind, source.read(dataset_id, each.start_ns, each.end_ns, TAPE_ROWS))
+        assembly.quarantined[dataset_id] = guarded.quarantine
+        chunks = whole_updates(guarded) if dataset_id.kind is Kind.BOOK else guarded
+        streams.append(Stream(dataset_id.kind, order.index(dataset_id.instrument_id), chunks))
+    with_books = {stream.market for stream in streams if stream.kind is Kind.BOOK}
+    for k, name in enumerate(order):
+        if k not in with_books:
+            raise ConfigError(f"a compiled run needs a book of every instrument; {name} has none")
+    return streams, fundings
+
+
+class _Marks:
+    """What each piece of tape means for the equity curve: its moments, and the last traded prices before them."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        self.curve = assembly.backtest.curve
+        self.windows: list[Window] = []
+        self.first_ns: int | None = None
+        self._codes = {feed.instrument_id: code for code, feed in reversed(list(enumerate(assembly.feeds)))}
+
+    def add(self, tape: Tape, venue: CompiledVenue) -> None:
+        times = tape.times_ns
+        if self.first_ns is None:
+            self.first_ns = int(times[0])
+        spacing_ns = self.curve.spacing_ns
+        assert spacing_ns is not None
+        buckets = np.arange(int(times[0]) // spacing_ns, int(times[-1]) // spacing_ns + 1)
+        ends = np.searchsorted(times, (buckets + 1) * spacing_ns) - 1
+        chosen = [np.unique(ends[ends >= 0])]
+        what = tape.what & layout.WHAT
+        trades = np.flatnonzero((what >= layout.TRADE_BUY) & (what <= layout.TRADE_UNKNOWN))
+        for k in range(len(venue.instruments)):
+            own = trades[tape.markets[trades] == k]
+            if len(own):
+                last = np.searchsorted(own, chosen[0], side="right") - 1
+                chosen.append(own[np.unique(last[last >= 0])])
+        rows = np.unique(np.concatenate(chosen))
+        grids = venue.grids
+        marks = np.full(len(rows), np.nan)
+        codes = np.zeros(len(rows), dtype=np.int64)
+        for place, row in enumerate(rows.tolist()):
+            k = int(tape.markets[row])
+            codes[place] = self._codes[venue.instruments[k].instrument_id]
+            if layout.TRADE_BUY <= what[row] <= layout.TRADE_UNKNOWN:
+                marks[place] = grids[k].price(int(tape.price_ticks[row]))
+        self.windows.append(Window([], times[rows].copy(), marks, codes))
+
+
+def _book(assembly: Assembly, run: CompiledRun, marks: _Marks, fundings: list[Iterator[Any]]) -> None:
+    """Write fills and funding into the ledger, in the order we heard of them, and the equity curve beside it."""
+    backtest, state = assembly.backtest, assembly.backtest.state
+    log = run.messages()
+    told: list[tuple[int, Any]] = [
+        (int(row["local_ns"]), run.venue.fill_of(row, run.name)) for row in log[log["kind"] == layout.FILLED]
+    ]
+    told += [(event.local_time_ns, event) for windows in fundings for window in windows for event in window.events]
+    told.sort(key=lambda each: each[0])  # Stable: fills of one moment stay as they came
+    backtest.events, backtest.first_ns = run.events, marks.first_ns
+    backtest.orders = int(np.count_nonzero(log["kind"] == layout.SEND_NEW))
+    for row in log[(log["kind"] == layout.REJECTED) | (log["kind"] == layout.REFUSED)]:
+        reason = run.venue.rejection_of(row)
+        backtest.refused[reason] = backtest.refused.get(reason, 0) + 1
+    if marks.first_ns is not None:
+        backtest.curve.start(marks.first_ns)
+    place = 0
+    for window in marks.windows:
+        until_ns = int(window.times_ns[-1])
+        while place < len(told) and told[place][0] <= until_ns:
+            _post(assembly, *told[place])
+            place += 1
+        backtest.curve.add(window)
+    for time_ns, event in told[place:]:
+        _post(assembly, time_ns, event)
+    _final_prices(assembly, run)
+    notes = log[log["kind"] == layout.NOTE]
+    for row in notes:
+        instrument = run.venue.instruments[int(row["market"])].instrument_id
+        text = f"{instrument}: {run.strategy.note_text(int(row['number']), float(row['value']))}"
+        backtest.journal.append(0, int(row["local_ns"]), "note", [StrategyNote(StrategyId(run.name), text)])
+    state.time_ns = int(run.venue.world.clock[0]["local_ns"])
+    backtest.journal.flush()
+
+
+def _post(assembly: Assembly, time_ns: int, event: Fill | Funding) -> None:
+    backtest, state = assembly.backtest, assembly.backtest.state
+    if isinstance(event, Fill):
+        backtest.fills.append(event)
+        entry, closed = state.portfolio.fill(event, next(iter(state.slots)))
+        state.closed.extend(closed)
+    else:
+        if event.mark_ticks is None:
+            return  # Without a mark the engine takes the last price it saw, which is not kept here
+        funded = state.portfolio.fund(event, event.mark_ticks)
+        if funded is None:
+            return
+        entry = funded
+    backtest.journal.append(len(backtest.fills), time_ns, "compiled", [entry])
+    backtest.curve.changed(time_ns, entry)
+
+
+def _final_prices(assembly: Assembly, run: CompiledRun) -> None:
+    state, world = assembly.backtest.state, run.venue.world
+    for k, instrument in enumerate(run.venue.instruments):
+        view, grid = world.views[k], run.venue.grids[k]
+        if view["heard_ns"]:
+            bid, ask = grid.price(int(view["bid_ticks"])), grid.price(int(view["ask_ticks"]))
+            state.last_price[instrument.instrument_id] = (bid + ask) / 2
+
+
+def _nothing() -> Tape:
+    empty = np.zeros(0, dtype=np.int64)
+    byte = np.zeros(0, dtype=np.uint8)
+    return Tape(empty, byte, byte, empty, empty, empty, empty)

@@ -1,0 +1,228 @@
+"""The compiled venue's state, made from the same settings as the readable one, and its log back in the words of the domain."""
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from njord.domain.fill import Fill, FillReason, Liquidity
+from njord.domain.ids import ClientOrderId, FillId
+from njord.domain.instrument import Grid, Instrument
+from njord.domain.order import Rejection, Side
+from njord.market.view import VIEW
+from njord.venues.simulated.fees import FeeSchedule
+from njord.venues.simulated.kernels import layout
+from njord.venues.simulated.kernels.layout import Tape, World
+from njord.venues.simulated.latency import Line
+from njord.venues.simulated.queue import QueueModel
+from njord.venues.simulated.settings import LimitFill, SelfTrade, SlippageModel, VenueSettings
+
+Array = npt.NDArray[Any]
+
+MARKETS_MAX = 256
+# A ladder has a cell a tick. Pages nobody writes to take no memory, so this bounds addresses, not memory
+CELLS_MAX = 2**28
+CELLS_MIN = 2**14
+
+_REASONS = (
+    FillReason.QUOTE_THROUGH, FillReason.TRADE_THROUGH, FillReason.TRADE_AT_LIMIT, FillReason.CROSSED_BOOK,
+)  # fmt: skip
+REJECTIONS = (
+    Rejection.INSTRUMENT_HALTED, Rejection.TOO_MANY_ORDERS, Rejection.BELOW_QUANTITY_MIN, Rejection.PRICE_INVALID,
+    Rejection.BELOW_NOTIONAL_MIN, Rejection.POST_ONLY_WOULD_CROSS, Rejection.REDUCE_ONLY_WOULD_INCREASE,
+    Rejection.SELF_TRADE, Rejection.NO_LIQUIDITY, Rejection.NOT_FILLABLE_AT_ONCE, Rejection.REQUESTED,
+    Rejection.ORDER_DONE, Rejection.ORDER_UNKNOWN,
+)  # fmt: skip
+_SELF_TRADES = (SelfTrade.CANCEL_NEWEST, SelfTrade.CANCEL_OLDEST, SelfTrade.CANCEL_BOTH)
+_SLIPPAGES = (SlippageModel.NONE, SlippageModel.FIXED, SlippageModel.LINEAR, SlippageModel.SQUARE_ROOT)
+_QUEUE_CODES = {
+    QueueModel.CROSS: layout.Q_CROSS, QueueModel.RISK_AVERSE: layout.Q_RISK_AVERSE, QueueModel.POWER: layout.Q_POWER,
+    QueueModel.LOG: layout.Q_LOG, QueueModel.POWER_OF_TOTAL: layout.Q_POWER_OF_TOTAL,
+    QueueModel.LOG_OF_TOTAL: layout.Q_LOG_OF_TOTAL, QueueModel.FRONT_SHARE: layout.Q_FRONT_SHARE,
+    QueueModel.EXACT: layout.Q_EXACT, QueueModel.TOUCH: layout.Q_TOUCH,
+}  # fmt: skip
+_ERRORS = {
+    layout.TOO_MANY_UNDER_WAY: "more than {0} messages are under way at once",
+    layout.TOO_MANY_SLOTS: "more than {0} own orders are open at once",
+    layout.TOO_MANY_ORDERS_EVER: "more than {0} orders in one run",
+    layout.TOO_MANY_TAKEN: "orders took from more than {0} levels that were not shown anew",
+    layout.ENDLESS: "more than {0} reactions to one event",
+    layout.BAD_LOTS: "the strategy asked for an order of {0} lots, or on a side or instrument that is none",
+    layout.TOO_MANY_COMMANDS: "the strategy asked for {0} things at once",
+    layout.BAD_ORDER: "the strategy asked for an order that cannot be (time in force {0}, or post-only and not resting)",
+}
+
+
+class CompiledVenue:
+    """All venues of a run, as arrays. ``instruments`` are in the order of the views a strategy sees."""
+
+    def __init__(self, instruments: Sequence[Instrument], settings: Mapping[str, VenueSettings]) -> None:
+        if len(instruments) > MARKETS_MAX:
+            raise ValueError(f"at most {MARKETS_MAX} instruments, was {len(instruments)}")
+        self.instruments = list(instruments)
+        self.settings = [settings[instrument.venue] for instrument in instruments]
+        self.grids = [Grid.of(instrument) for instrument in instruments]
+        self._fees = [FeeSchedule(each.fees, grid) for each, grid in zip(self.settings, self.grids, strict=True)]
+        self._venues = list(dict.fromkeys(instrument.venue for instrument in instruments))
+        self._spans: list[tuple[int, int]] = [(0, 0)] * len(instruments)
+        shared = all(each.feed_line().instant for each in self.settings)
+        self.world = _world(len(instruments), len(self._venues), shared)
+        self._lines([settings[venue] for venue in self._venues])
+        for k, instrument in enumerate(instruments):
+            self._market(k, instrument)
+
+    @property
+    def error(self) -> str:
+        """What went wrong, in words."""
+        clock = self.world.clock[0]
+        return _ERRORS[int(clock["error"])].format(int(clock["error_number"]))
+
+    def make_room(self, tape: Tape) -> None:
+        """See to it that every price of a piece of tape has its cell. Raises ValueError naming an instrument whose prices
+        lie too far apart.
+        """
+        wanted = list(self._spans)
+        for k, instrument in enumerate(self.instruments):
+            own = (tape.what & layout.WHAT <= layout.ASK) & (tape.markets == k)
+            prices = tape.price_ticks if own.all() else tape.price_ticks[own]
+            if not len(prices):
+                continue
+            low, high = int(prices.min()), int(prices.max())
+            begin, end = self._spans[k]
+            if end > begin and begin <= low and high < end:
+                continue
+            if end > begin:
+                low, high = min(low, begin), max(high, end - 1)
+            room = max(CELLS_MIN, (high - low) // 4)
+            wanted[k] = (low - room, high + room)
+            if wanted[k][1] - wanted[k][0] > CELLS_MAX:
+                raise ValueError(f"{instrument.instrument_id}: prices from {low} to {high} ticks lie too far apart")
+        if wanted != self._spans:
+            self._move(wanted)
+
+    def fill_of(self, row: Any, strategy: str) -> Fill:
+        """Return a row of the log as the fill it tells of."""
+        k = int(row["market"])
+        name, price, lots = self.instruments[k].instrument_id, int(row["limit"]), int(row["lots"])
+        liquidity = Liquidity.MAKER if row["liquidity"] == layout.MAKER else Liquidity.TAKER
+        cause = f"trade:{name}:{int(row['cause_ns'])}"
+        if row["cause"] == layout.BOOK_CAUSE:
+            cause = f"book:{name}:{int(row['cause_ns'])}:{int(row['cause_sequence'])}"
+        return Fill(
+            FillId(f"{name}-{int(row['fill'])}"), ClientOrderId(f"{strategy}-{int(row['number'])}"), name,
+            Side.BUY if row["sign"] > 0 else Side.SELL, price, lots, self._fees[k].fee_units(price, lots, liquidity),
+            self.instruments[k].settlement, liquidity, _REASONS[int(row["reason"])], cause, int(row["venue_ns"]),
+            int(row["local_ns"]),
+        )  # fmt: skip
+
+    def rejection_of(self, row: Any) -> str:
+        """Return why an order of the log did not live."""
+        return REJECTIONS[int(row["reason"])].value
+
+    def _market(self, k: int, instrument: Instrument) -> None:
+        settings, world = self.settings[k], self.world
+        market = world.markets[k]
+        market["venue"] = self._venues.index(instrument.venue)
+        market["quantity_min"] = _lots_of(instrument.quantity_min, instrument.quantity_lot)
+        market["notional_min"] = -(2**62)
+        if instrument.notional_min and not instrument.inverse:
+            market["notional_min"] = _lots_of(instrument.notional_min, instrument.price_tick * instrument.quantity_lot)
+        market["negative"] = instrument.price_can_be_negative
+        market["self_trade"] = _SELF_TRADES.index(settings.self_trade)
+        market["open_max"] = min(settings.open_orders_max, layout.SLOTS_MAX)
+        market["queue"] = _QUEUE_CODES[settings.queue.model]
+        market["exponent"] = settings.queue.exponent
+        market["touch"] = settings.queue.model is QueueModel.TOUCH or settings.limit_fill is LimitFill.TOUCH
+        market["slippage"] = _SLIPPAGES.index(settings.slippage.model)
+        market["coefficient"] = settings.slippage.coefficient
+        world.views[k]["price_tick"] = float(instrument.price_tick)
+        world.views[k]["quantity_lot"] = float(instrument.quantity_lot)
+
+    def _lines(self, settings: Sequence[VenueSettings]) -> None:
+        first = 0
+        knots: list[Line] = []
+        for venue, each in enumerate(settings):
+            for direction, line in enumerate((each.order_line(), each.response_line(), each.feed_line())):
+                record = self.world.lines[venue, direction]
+                record["constant_ns"], record["first"], record["knots"] = line.constant_ns, first, len(line.times_ns)
+                record["last_ns"] = line.last_ns
+                first += len(line.times_ns)
+                knots.append(line)
+        times = np.concatenate([line.times_ns for line in knots])
+        latencies = np.concatenate([line.latencies_ns for line in knots])
+        self.world = self.world._replace(knot_times=times, knot_latencies=latencies)
+
+    def _move(self, spans: list[tuple[int, int]]) -> None:
+        # Ladders of new sizes, with what is in the old ones
+        world = self.world
+        sizes = [end - begin for begin, end in spans]
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+        shared = bool(world.clock[0]["shared"])
+        pairs = [(world.markets, world.bids, world.asks)]
+        if not shared:
+            pairs.append((world.seen, world.seen_bids, world.seen_asks))
+        moved: list[tuple[Array, Array]] = []
+        for markets, bids, asks in pairs:
+            new_bids, new_asks = (np.zeros(offsets[-1] + 1, dtype=np.int64) for _ in range(2))
+            for k, (begin, _) in enumerate(spans):
+                market = markets[k]
+                shift = offsets[k] - begin + int(market["floor"]) - int(market["offset"])
+                for old, new, side in ((bids, new_bids, "bid"), (asks, new_asks, "ask")):
+                    low, high = int(market[f"{side}_low"]), int(market[f"{side}_high"])
+                    if market[f"{side}s"]:
+                        new[low + shift : high + 1 + shift] = old[low : high + 1]
+                _shift(market, shift, offsets[k], begin, sizes[k])
+            moved.append((new_bids, new_asks))
+        seen_bids, seen_asks = moved[-1]
+        self.world = world._replace(
+            bids=moved[0][0], asks=moved[0][1], seen_bids=seen_bids, seen_asks=seen_asks
+        )
+        self._spans = spans
+
+
+def _shift(market: Any, shift: int, offset: int, floor: int, cells: int) -> None:
+    for side in ("bid", "ask"):
+        if market[f"{side}s"]:
+            for name in (side, f"{side}_low", f"{side}_high"):
+                market[name] += shift
+        else:
+            market[f"{side}_low"], market[f"{side}_high"] = offset + cells, offset - 1
+            market[side] = offset - 1 if side == "bid" else offset + cells
+    market["offset"], market["floor"], market["cells"] = offset, floor, cells
+
+
+def _world(markets: int, venues: int, shared: bool) -> World:
+    empty = np.zeros(1, dtype=np.int64)
+    own = np.zeros(markets, dtype=layout.MARKET)
+    world = World(
+        clock=np.zeros(1, dtype=layout.CLOCK),
+        markets=own, bids=empty, asks=empty,
+        seen=own if shared else np.zeros(markets, dtype=layout.MARKET), seen_bids=empty, seen_asks=empty,
+        orders=np.zeros(layout.SLOTS_MAX, dtype=layout.ORDER),
+        working=np.zeros((markets, layout.SLOTS_MAX), dtype=np.int64),
+        turn=np.zeros(layout.SLOTS_MAX, dtype=np.int64),
+        mine=np.zeros(layout.SLOTS_MAX, dtype=np.int64),
+        free=np.arange(layout.SLOTS_MAX, dtype=np.int64)[::-1].copy(),
+        fate=np.zeros(layout.ORDERS_EVER_MAX, dtype=np.int8),
+        pending=np.zeros(layout.UNDER_WAY_MAX, dtype=layout.MESSAGE),
+        now=np.zeros(layout.UNDER_WAY_MAX, dtype=layout.MESSAGE),
+        outbox=np.zeros(layout.LOG_MAX, dtype=layout.MESSAGE),
+        log=np.zeros(layout.LOG_MAX, dtype=layout.MESSAGE),
+        lines=np.zeros((venues, 3), dtype=layout.LINE),
+        knot_times=empty, knot_latencies=empty,
+        taken=np.zeros((markets, layout.TAKEN_MAX, 3), dtype=np.int64),
+        message=np.zeros(2, dtype=layout.MESSAGE),
+        views=np.zeros(markets, dtype=VIEW),
+    )  # fmt: skip
+    clock = world.clock[0]
+    clock["free_count"], clock["shared"], clock["depth"] = layout.SLOTS_MAX, shared, 1
+    return world
+
+
+def _lots_of(amount: Decimal | None, unit: Decimal) -> int:
+    # The least whole number of units that is not below an amount
+    return 0 if not amount else math.ceil(Fraction(amount) / Fraction(unit))

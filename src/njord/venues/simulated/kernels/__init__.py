@@ -1,0 +1,1 @@
+"""The venue once more, compiled: arrays and numbers, equal to the readable one beside it."""
