@@ -22,6 +22,7 @@ from njord.market.catalog import Catalog, DatasetId
 from njord.market.importers import ImportOptions, import_files
 from njord.research.attribution import LINES, attribute, value_units
 from njord.research.making_tops import Tops, tops_of
+from njord.research.report import Bound, Interval
 from njord.research.run import run
 
 PAIR = Instrument(
@@ -239,6 +240,11 @@ def test_frames_and_the_document_say_the_same(tmp_path):
     assert told["attribution"]["reconciles"] is True
     assert Decimal(told["attribution"]["net_pnl_exact"]) == Decimal(told["final_equity_exact"]) - 1_000_000
     assert told["attribution"]["lines"]["fees"] == pytest.approx(-told["fees"])
+    assert told["interval"] is None
+    bound = Bound(1.0, 2, 3.0)
+    result.interval = Interval(bound, bound, bound)
+    assert result.document()["interval"]["touch"] == {"net_pnl": 1.0, "fills": 2, "fees": 3.0}
+    assert "What the queue leaves open" in result.report(tmp_path / "report.html").read_text()
     frame = result.attribution()
     whole = frame[frame["instrument"] == ""].set_index("line")["amount"]
     assert whole["net_pnl"] == pytest.approx(whole.drop("net_pnl").sum())

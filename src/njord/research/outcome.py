@@ -4,6 +4,7 @@ import functools
 from collections import Counter
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +18,7 @@ from njord.research import markouts
 from njord.research.attribution import LINES, Attribution, Payments, attribute
 from njord.research.making_tops import Tops, tops_of
 from njord.research.markouts import Markouts, mark_out
+from njord.research.report.data import Interval
 from njord.research.trades import RoundTrip
 from njord.research.uptime import Lives
 
@@ -45,6 +47,7 @@ class Outcome:
         self.warnings: list[str] = []
         self.payments: Payments = {}  # What the ledger received other than by trading
         self.lives: Lives | None = None  # Of the orders of a market maker
+        self.interval: Interval | None = None  # What its queues leave open, where that was asked for
         self.digest = assembly.backtest.journal.digest
         self.run_id: str = manifest["run_id"]
 
@@ -108,6 +111,7 @@ class Outcome:
             "warnings": self.warnings,
             "attribution": self.parts.document() if self.makes_markets else None,
             "markouts": markouts.document(self.marked) if self.makes_markets else None,
+            "interval": msgspec.to_builtins(self.interval),
         }
 
     def __repr__(self) -> str:

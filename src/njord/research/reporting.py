@@ -41,6 +41,7 @@ def report_data(result: Outcome) -> ReportData:
         warnings=result.warnings,
         manifest=result.manifest,
         making=maker_reading(result) if result.makes_markets else None,
+        interval=result.interval,
     )
 
 
