@@ -101,7 +101,8 @@ def _inventory_panel(found: Making) -> str:
     ]  # fmt: skip
     head = ("Instrument", "Lowest", "Highest", "Mean over time", "Mean size", "At the end")
     body = '<div id="inventory-path" class="chart small"></div>' + table(head, rows)
-    return panel("Inventory", body, note="position after each fill", name="inventory")
+    note = "position after each fill" + (", as a share of its largest" if len(found.inventory) > 1 else "")
+    return panel("Inventory", body, note=note, name="inventory")
 
 
 def _quoting(found: Making) -> str:

@@ -309,7 +309,7 @@
     })), small({
       xaxis: { type: "date", range: whole(), gridcolor: colour("grid"), fixedrange: true, hoverformat: "%Y-%m-%d %H:%M:%S" }, yaxis: upright({ zeroline: true, tickformat: several ? ".0%" : "~g" }),
       annotations: several ? [{
-        text: paths.map((one, at) => `<span style="color:${colour(tints[at % tints.length])}">━</span> ${escaped(one.instrument)}`).join("  ") + "  of its largest",
+        text: paths.map((one, at) => `<span style="color:${colour(tints[at % tints.length])}">━</span> ${escaped(one.instrument)}`).join("  "),
         xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour("dim") },
       }] : [],
       margin: { l: 12, r: 12, t: several ? 22 : 10, b: 28 },
