@@ -15,7 +15,7 @@ from njord.domain.fill import Fill
 from njord.domain.ids import StrategyId
 from njord.domain.market import Funding, Kind
 from njord.engine.assemble import Assembly, Source
-from njord.engine.compiling import KernelError, compiled, run_of
+from njord.engine.compiling import KernelError, compiled, measure, run_of
 from njord.engine.config import ConfigError
 from njord.engine.tape import KINDS, TAPE_ROWS, Stream, joined, merged, part
 from njord.market.feed import Window, whole_updates
@@ -37,7 +37,9 @@ class CompiledRun:
         self.rows = 0
         self.events = 0
         self.log: list[Array] = []
-        self._run = run_of(strategy)
+        self._run, self._measure = run_of(strategy), measure()
+        self._lowest = np.full(len(venue.instruments), layout.NEVER_NS)
+        self._highest = np.full(len(venue.instruments), -layout.NEVER_NS)
         self._answer = np.zeros(1, dtype=ANSWER)
         self._state = strategy.fresh()
         self._tail: Tape | None = None
@@ -49,11 +51,11 @@ class CompiledRun:
     def feed(self, tape: Tape) -> None:
         """Run over a piece of tape that holds whole updates, later than all before. Raises KernelError."""
         self.rows += len(tape.times_ns)
-        self.events += int(np.count_nonzero(tape.what >= layout.LAST))
+        self.events += self._measure(tape, self._lowest, self._highest)
         clock = self.venue.world.clock[0]
         whole = tape if self._tail is None else joined([self._tail, tape])
         clock["base"] = self.rows - len(whole.times_ns)
-        self.venue.make_room(tape)
+        self.venue.make_room(self._lowest.tolist(), self._highest.tolist())
         self._go(whole)
         self._tail = self._under_way(whole)
 
@@ -100,6 +102,9 @@ class CompiledRun:
         clock = world.clock[0]
         if clock["shared"]:
             return None
+        if clock["one_feed"]:
+            waiting_from = int(clock["heard_row"] - clock["base"])
+            return part(tape, waiting_from, None) if waiting_from < len(tape.times_ns) else None
         places = (int(clock["pending_head"]) + np.arange(int(clock["pending_count"]))) % layout.UNDER_WAY_MAX
         waiting = world.pending[places]
         rows = waiting["row"][waiting["what"] == layout.NEWS]
@@ -130,7 +135,9 @@ def _only_strategy(assembly: Assembly) -> tuple[StrategyId, KernelStrategy]:
         raise ConfigError(f"a compiled run has one strategy, was {len(assembly.strategies)}")
     name, strategy = next(iter(assembly.strategies.items()))
     if not isinstance(strategy, KernelStrategy):
-        raise ConfigError(f"strategy {name} is no kernel: a compiled run needs one with decide(view, params, state, out)")
+        raise ConfigError(
+            f"strategy {name} is no kernel: a compiled run needs one with decide(view, params, state, out)"
+        )
     return name, strategy
 
 

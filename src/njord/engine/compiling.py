@@ -36,6 +36,11 @@ from njord.venues.simulated.kernels import loop
 @njit(cache=True)
 def go(world, tape, answer):
     return loop.go(world, tape, answer[0])
+
+
+@njit(cache=True)
+def measure(tape, lowest, highest):
+    return loop.measure(tape, lowest, highest)
 '''
 
 _RUN = '''"""One strategy and the venue, compiled together."""
@@ -78,6 +83,12 @@ def ask_of(strategy: KernelStrategy) -> Callable[..., None]:
     return ask
 
 
+def measure() -> Callable[..., int]:
+    """Return the loop that finds a tape's prices and events: measure(tape, lowest, highest)."""
+    found: Callable[..., int] = _glue("venue", _VENUE, None, {}).measure
+    return found
+
+
 def run_of(strategy: KernelStrategy) -> Callable[..., int]:
     """Return the venue's loop with ``decide`` in it: run(world, tape, params, state, answer). Raises KernelError."""
     venue = _glue("venue", _VENUE, None, {})
@@ -116,7 +127,9 @@ def _glue(kind: str, text: str, strategy: KernelStrategy | None, given: dict[str
         name = type(strategy).__name__
         content.update(_source_of(strategy).encode())
         # Cached code names the modules it came from, and looks them up when it is loaded
-        content.update(repr((type(strategy).__module__, strategy.params.dtype.descr, strategy.state.dtype.descr)).encode())
+        content.update(
+            repr((type(strategy).__module__, strategy.params.dtype.descr, strategy.state.dtype.descr)).encode()
+        )
     module_name = f"njord_{kind}_{name}_{content.hexdigest()[:20]}"
     known = sys.modules.get(module_name)
     if known is not None:
@@ -182,9 +195,9 @@ def compiled(strategy: KernelStrategy, function: Callable[..., Any], *arguments:
 
 
 def _type_of(value: Any) -> Any:
-    from numba import typeof
+    import numba
 
-    return typeof(value)
+    return numba.typeof(value)  # type: ignore[no-untyped-call]
 
 
 def _check_names(strategy: KernelStrategy) -> None:

@@ -123,7 +123,7 @@ def joined(pieces: list[Tape]) -> Tape:
         entered = np.concatenate(
             [piece.entered_ns if len(piece.entered_ns) else np.zeros_like(piece.times_ns) for piece in pieces]
         )
-    return Tape(*columns, entered)
+    return Tape(*(*columns, entered))
 
 
 def part(tape: Tape, start: int, end: int | None) -> Tape:

@@ -69,6 +69,7 @@ class Own:
 
 
 @dataclass_transform(kw_only_default=True)
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class KernelStrategy(Strategy):
     """A strategy whose decisions are one compiled function.
 
@@ -326,12 +327,12 @@ def fresh_state(strategy: type[KernelStrategy]) -> Records:
 
 def _params(strategy: KernelStrategy) -> Records:
     # As one record, which compiled code reads by name
-    fields = dataclasses.fields(strategy)  # type: ignore[arg-type]  # Each subclass is made one
+    fields = dataclasses.fields(strategy)
     for field in fields:
         value = getattr(strategy, field.name)
         if field.type not in _TYPES or not isinstance(value, (int, float)):
             raise TypeError(f"parameter {field.name} must be a number, was {value!r}")
-    dtype = np.dtype([(field.name, _TYPES[field.type]) for field in fields], align=True)  # type: ignore[index]
+    dtype = np.dtype([(field.name, _TYPES[field.type]) for field in fields], align=True)
     record: Records = np.zeros(1, dtype=dtype).view(np.recarray)
     for field in fields:
         record[field.name] = getattr(strategy, field.name)
@@ -344,5 +345,3 @@ def _number(order_id: ClientOrderId) -> int:
 
 def _price(ticks: int, tick: Decimal) -> Decimal | None:
     return None if ticks == NO_PRICE else ticks * tick
-
-

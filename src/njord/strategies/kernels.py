@@ -21,7 +21,7 @@ from njord.market.view import (
 )
 
 
-@njit
+@njit()
 def order(
     out: Any, instrument: int, sign: int, lots: int, limit_ticks: int, stop_ticks: int, time_in_force: int,
     post_only: int, reduce_only: int,
@@ -35,25 +35,25 @@ def order(
         out.time_in_force[i], out.post_only[i], out.reduce_only[i] = time_in_force, post_only, reduce_only
 
 
-@njit
+@njit()
 def buy(out: Any, instrument: int, lots: int, limit_ticks: int) -> None:
     """Bid, post-only, until cancelled."""
     order(out, instrument, 1, lots, limit_ticks, NO_PRICE, GTC, 1, 0)
 
 
-@njit
+@njit()
 def sell(out: Any, instrument: int, lots: int, limit_ticks: int) -> None:
     """Offer, post-only, until cancelled."""
     order(out, instrument, -1, lots, limit_ticks, NO_PRICE, GTC, 1, 0)
 
 
-@njit
+@njit()
 def take(out: Any, instrument: int, sign: int, lots: int) -> None:
     """Trade at market."""
     order(out, instrument, sign, lots, NO_PRICE, NO_PRICE, GTC, 0, 0)
 
 
-@njit
+@njit()
 def cancel(out: Any, number: int) -> None:
     """Cancel an own order. One that is being cancelled already, or is done, is left alone."""
     i = out.commands
@@ -62,7 +62,7 @@ def cancel(out: Any, number: int) -> None:
         out.kind[i], out.order[i] = CANCEL, number
 
 
-@njit
+@njit()
 def replace(out: Any, number: int, lots: int, limit_ticks: int) -> None:
     """Change an own order's total quantity and limit. It loses its place unless it only gets smaller."""
     i = out.commands
@@ -71,7 +71,7 @@ def replace(out: Any, number: int, lots: int, limit_ticks: int) -> None:
         out.kind[i], out.order[i], out.lots[i], out.limit_ticks[i] = REPLACE, number, lots, limit_ticks
 
 
-@njit
+@njit()
 def cancel_all(view: Any, out: Any, instrument: int) -> None:
     """Cancel every own order of an instrument."""
     seen = view[instrument]
@@ -80,7 +80,7 @@ def cancel_all(view: Any, out: Any, instrument: int) -> None:
             cancel(out, seen.order_number[i])
 
 
-@njit
+@njit()
 def note(out: Any, instrument: int, code: int, value: float) -> None:
     """Put a number on record. What the code means is in the strategy's ``notes``."""
     i = out.notes
@@ -89,7 +89,7 @@ def note(out: Any, instrument: int, code: int, value: float) -> None:
         out.note_code[i], out.note_instrument[i], out.note_value[i] = code, instrument, value
 
 
-@njit
+@njit()
 def quote(view: Any, out: Any, instrument: int, bid_ticks: int, bid_lots: int, ask_ticks: int, ask_lots: int) -> None:
     """Have one bid and one ask, post-only: what rests as asked stays where it is in its queue, anything else goes.
 
@@ -99,7 +99,7 @@ def quote(view: Any, out: Any, instrument: int, bid_ticks: int, bid_lots: int, a
     quote_side(view, out, instrument, -1, ask_ticks, ask_lots)
 
 
-@njit
+@njit()
 def quote_side(view: Any, out: Any, instrument: int, sign: int, ticks: int, lots: int) -> None:
     """Have one order on one side, as ``quote`` does."""
     seen = view[instrument]
@@ -119,7 +119,7 @@ def quote_side(view: Any, out: Any, instrument: int, sign: int, ticks: int, lots
         order(out, instrument, sign, lots, ticks, NO_PRICE, GTC, 1, 0)
 
 
-@njit
+@njit()
 def open_lots(view: Any, instrument: int, sign: int) -> int:
     """Return what own orders of one side could still fill, those being cancelled included."""
     seen = view[instrument]
@@ -130,7 +130,7 @@ def open_lots(view: Any, instrument: int, sign: int) -> int:
     return lots
 
 
-@njit
+@njit()
 def in_flight(view: Any, instrument: int) -> int:
     """Return how many own orders are on their way to the venue or to their cancellation."""
     seen = view[instrument]

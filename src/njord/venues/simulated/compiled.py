@@ -16,7 +16,7 @@ from njord.domain.order import Rejection, Side
 from njord.market.view import VIEW
 from njord.venues.simulated.fees import FeeSchedule
 from njord.venues.simulated.kernels import layout
-from njord.venues.simulated.kernels.layout import Tape, World
+from njord.venues.simulated.kernels.layout import World
 from njord.venues.simulated.latency import Line
 from njord.venues.simulated.queue import QueueModel
 from njord.venues.simulated.settings import LimitFill, SelfTrade, SlippageModel, VenueSettings
@@ -81,22 +81,17 @@ class CompiledVenue:
         clock = self.world.clock[0]
         return _ERRORS[int(clock["error"])].format(int(clock["error_number"]))
 
-    def make_room(self, tape: Tape) -> None:
-        """See to it that every price of a piece of tape has its cell. Raises ValueError naming an instrument whose prices
-        lie too far apart.
+    def make_room(self, lowest: Sequence[int], highest: Sequence[int]) -> None:
+        """See to it that every price has its cell: those of each market from the lowest to the highest there will be.
+
+        Raises ValueError naming an instrument whose prices lie too far apart.
         """
         wanted = list(self._spans)
         for k, instrument in enumerate(self.instruments):
-            own = (tape.what & layout.WHAT <= layout.ASK) & (tape.markets == k)
-            prices = tape.price_ticks if own.all() else tape.price_ticks[own]
-            if not len(prices):
-                continue
-            low, high = int(prices.min()), int(prices.max())
+            low, high = lowest[k], highest[k]
             begin, end = self._spans[k]
-            if end > begin and begin <= low and high < end:
+            if low > high or (begin <= low and high < end):
                 continue
-            if end > begin:
-                low, high = min(low, begin), max(high, end - 1)
             room = max(CELLS_MIN, (high - low) // 4)
             wanted[k] = (low - room, high + room)
             if wanted[k][1] - wanted[k][0] > CELLS_MAX:
@@ -178,9 +173,7 @@ class CompiledVenue:
                 _shift(market, shift, offsets[k], begin, sizes[k])
             moved.append((new_bids, new_asks))
         seen_bids, seen_asks = moved[-1]
-        self.world = world._replace(
-            bids=moved[0][0], asks=moved[0][1], seen_bids=seen_bids, seen_asks=seen_asks
-        )
+        self.world = world._replace(bids=moved[0][0], asks=moved[0][1], seen_bids=seen_bids, seen_asks=seen_asks)
         self._spans = spans
 
 
@@ -220,6 +213,8 @@ def _world(markets: int, venues: int, shared: bool) -> World:
     )  # fmt: skip
     clock = world.clock[0]
     clock["free_count"], clock["shared"], clock["depth"] = layout.SLOTS_MAX, shared, 1
+    clock["one_feed"], clock["news_ns"] = not shared and venues == 1, layout.NEVER_NS
+    clock["timer_ns"] = layout.NEVER_NS
     return world
 
 

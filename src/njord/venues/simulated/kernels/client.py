@@ -5,8 +5,6 @@ Reference: strategies.kernel.KernelStrategy, which does the same with the engine
 
 from typing import Any
 
-import numpy as np
-
 from njord.market.view import (
     CANCEL,
     CANCELLING,
@@ -27,7 +25,7 @@ from njord.market.view import (
     SENT,
 )
 from njord.venues.simulated.kernels import ladder
-from njord.venues.simulated.kernels.flight import push, send, write
+from njord.venues.simulated.kernels.flight import send, write
 from njord.venues.simulated.kernels.inner import hot, inner
 from njord.venues.simulated.kernels.layout import (
     ACCEPTED,
@@ -35,6 +33,7 @@ from njord.venues.simulated.kernels.layout import (
     BAD_ORDER,
     BELOW_QUANTITY_MIN,
     CANCEL_REJECTED,
+    CLEAR,
     FILLED,
     HALT,
     HALTED,
@@ -50,7 +49,6 @@ from njord.venues.simulated.kernels.layout import (
     SEND_NEW,
     SEND_REPLACE,
     SLOTS_MAX,
-    TIMER,
     TOO_MANY_COMMANDS,
     TOO_MANY_ORDERS_EVER,
     TOO_MANY_SLOTS,
@@ -59,8 +57,10 @@ from njord.venues.simulated.kernels.layout import (
     TRADE_UNKNOWN,
     WHAT,
     Record,
+    Tape,
     World,
 )
+from njord.venues.simulated.kernels.matching import watch
 
 
 @inner
@@ -77,8 +77,15 @@ def guard(market: Record) -> int:
 def hear_book(world: World, k: int) -> bool:
     """Take in that the book we see has changed. Whether the strategy may hear of it."""
     market, view, clock = world.seen[k], world.views[k], world.clock[0]
+    if market.top == 0 and market.touched == 0:  # Most updates: away from the best prices and from our orders
+        view.updates += market.believed
+        if market.believed:
+            view.heard_ns = clock.local_ns
+        return bool(market.believed)
+    market.believed = 0
     if market.bids == 0 or market.asks == 0 or market.bid >= market.ask:
         return False
+    market.believed = 1
     bid, ask = ladder.price_at(market, market.bid), ladder.price_at(market, market.ask)
     bid_lots, ask_lots = world.seen_bids[market.bid], world.seen_asks[market.ask]
     if view.heard_ns:
@@ -95,7 +102,7 @@ def hear_book(world: World, k: int) -> bool:
     view.bid_ticks, view.bid_lots, view.ask_ticks, view.ask_lots = bid, bid_lots, ask, ask_lots
     view.updates += 1
     view.heard_ns = clock.local_ns
-    for i in range(clock.mine_count):
+    for i in range(clock.mine_count if market.touched else 0):
         order = world.orders[world.mine[i]]
         if order.market == k and order.state != SENT and order.mine_limit != NO_PRICE:
             shown = ladder.lots_at(market, world.seen_bids, world.seen_asks, order.sign, order.mine_limit)
@@ -133,11 +140,12 @@ def hear_trade(world: World, k: int, sign: int, price: int, lots: int, time_ns: 
 
 
 @hot
-def hear(world: World, tape: Any, row: int, local_ns: int) -> bool:
+def hear(world: World, tape: Tape, row: int, local_ns: int) -> bool:
     """Take in the news that begins at a row. Whether the strategy may hear of it."""
     clock = world.clock[0]
     clock.local_ns = max(clock.local_ns, local_ns)
-    k, what = np.int64(tape.markets[row]), np.int64(tape.what[row]) & WHAT
+    k, what = ladder.market_at(tape, row), ladder.what_at(tape, row) & WHAT
+    clock.next_row = row + clock.base + 1
     if TRADE_BUY <= what <= TRADE_UNKNOWN:
         sign = 1 if what == TRADE_BUY else (-1 if what == TRADE_SELL else 0)
         hear_trade(world, k, sign, tape.price_ticks[row], tape.lots[row], tape.times_ns[row])
@@ -150,20 +158,24 @@ def hear(world: World, tape: Any, row: int, local_ns: int) -> bool:
     return hear_book(world, k)
 
 
-@inner
-def apply_seen(world: World, tape: Any, row: int, k: int) -> None:
+@hot
+def apply_seen(world: World, tape: Tape, row: int, k: int) -> None:
     """Apply the update that begins at a row to the book as we see it."""
     market = world.seen[k]
-    ladder.begin(market, np.int64(tape.what[row]) & WHAT, tape.sequence[row])
+    market.touched = market.top = 0
+    ladder.begin(market, ladder.what_at(tape, row) & WHAT, tape.sequence[row])
     while True:
         if not market.skip:
             market.sequence = tape.sequence[row]
-            ladder.apply(
-                market, world.seen_bids, world.seen_asks, np.int64(tape.what[row]) & WHAT, tape.price_ticks[row], tape.lots[row]
-            )
-        if tape.what[row] >= LAST:
-            return
+            if tape.what[row] & WHAT == CLEAR or (market.own_prices >> (tape.price_ticks[row] & 63)) & 1:
+                market.touched = 1
+            what, price = ladder.what_at(tape, row) & WHAT, tape.price_ticks[row]
+            if ladder.apply(market, world.seen_bids, world.seen_asks, what, price, tape.lots[row]):
+                market.top = 1
         row += 1
+        if tape.what[row - 1] >= LAST:
+            break
+    world.clock[0].next_row = row + world.clock[0].base
 
 
 @hot
@@ -175,9 +187,7 @@ def heard(world: World) -> bool:
         return True
     if clock.timer_set == 0:
         clock.timer_set = 1
-        due_ns = (clock.local_ns // clock.every_ns + 1) * clock.every_ns
-        world.message[1].kind = TIMER
-        push(world, due_ns, TIMER, world.message[1])
+        clock.timer_ns = (clock.local_ns // clock.every_ns + 1) * clock.every_ns
     return False
 
 
@@ -194,6 +204,7 @@ def forget(world: World, slot: int) -> None:
     world.orders[slot].state = 0
     world.free[clock.free_count] = slot
     clock.free_count += 1
+    watch(world, world.orders[slot].market)
 
 
 @inner
@@ -214,6 +225,7 @@ def handle_report(world: World, message: Record) -> bool:
     elif kind == REPLACED:
         order.mine_leaves += message.lots - order.mine_quantity
         order.mine_quantity, order.mine_limit = message.lots, message.limit
+        watch(world, message.market)
         market = world.seen[message.market]
         order.mine_ahead = ladder.lots_at(market, world.seen_bids, world.seen_asks, order.sign, order.mine_limit)
     elif kind == CANCEL_REJECTED:
@@ -295,13 +307,12 @@ def obey(world: World, answer: Record) -> None:
         view.buy_depth_half_ticks = view.sell_depth_half_ticks = 0
         view.buy_touch_half_ticks = view.sell_touch_half_ticks = 0
         view.bought_lots = view.sold_lots = view.rejected = 0
-    if clock.awaiting == TIMER and clock.every_ns > 0:
+    if clock.timer_due:
         if clock.heard_since == 0 and clock.mine_count == 0:
             clock.timer_set = 0  # Nothing is going on: the next news sets it
         else:
-            world.message[1].kind = TIMER
-            push(world, clock.local_ns - clock.local_ns % clock.every_ns + clock.every_ns, TIMER, world.message[1])
-    clock.heard_since = clock.awaiting = 0
+            clock.timer_ns = (clock.local_ns // clock.every_ns + 1) * clock.every_ns
+    clock.heard_since = clock.timer_due = 0
 
 
 @inner
@@ -355,6 +366,7 @@ def new_order(world: World, answer: Record, i: int) -> None:
     order.mine_ahead = 0
     world.mine[clock.mine_count] = slot
     clock.mine_count += 1
+    watch(world, k)
     message.slot = slot
     write(world, message)
     send(world, market.venue, message)

@@ -1,7 +1,21 @@
 """Order book with one cell per tick. Reference: market.book.Book."""
 
+import numpy as np
+
 from njord.venues.simulated.kernels.inner import hot, inner
-from njord.venues.simulated.kernels.layout import ASK, BID, CLEAR, Record
+from njord.venues.simulated.kernels.layout import ASK, BID, CLEAR, Record, Tape
+
+
+@hot
+def what_at(tape: Tape, row: int) -> int:
+    """Return what a row is, LAST included."""
+    return int(np.int64(tape.what[row]))  # As wide as all other numbers, or each caller would be compiled twice
+
+
+@hot
+def market_at(tape: Tape, row: int) -> int:
+    """Return whose row it is."""
+    return int(np.int64(tape.markets[row]))
 
 
 @inner
@@ -79,15 +93,19 @@ def set_ask(market: Record, asks: Record, cell: int, lots: int) -> None:
 
 
 @hot
-def apply(market: Record, bids: Record, asks: Record, what: int, price: int, lots: int) -> None:
-    """Apply one row of an update that is not skipped."""
+def apply(market: Record, bids: Record, asks: Record, what: int, price: int, lots: int) -> bool:
+    """Apply one row of an update that is not skipped. Whether the best prices or what rests there may have changed."""
     cell = price - market.floor + market.offset
     if what == BID:
         set_bid(market, bids, cell, lots)
-    elif what == ASK:
+        return bool(cell >= market.bid)
+    if what == ASK:
         set_ask(market, asks, cell, lots)
-    elif what == CLEAR:
+        return bool(cell <= market.ask)
+    if what == CLEAR:
         clear(market, bids, asks)
+        return True
+    return False
 
 
 @hot

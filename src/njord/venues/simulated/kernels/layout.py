@@ -4,14 +4,14 @@ Everything is an array made once, before the first event; nothing is allocated w
 and what happens at them is a code in ``Clock.error`` that the caller turns into a sentence.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 
-def _numbers(start: int, end: int) -> list[Any]:
+def _numbers(start: int, end: int) -> list[int]:
     # Not plain integers: the compiler would make a copy of a function for each one it is called with
-    return [np.int64(number) for number in range(start, end)]
+    return cast("list[int]", [np.int64(number) for number in range(start, end)])
 
 
 Record = Any  # A record of a structured array, whose fields mypy does not know
@@ -26,7 +26,8 @@ SEND_NEW, SEND_CANCEL, SEND_REPLACE = _numbers(1, 4)
 ACCEPTED, REJECTED, CANCELLED, EXPIRED, REPLACED, CANCEL_REJECTED, FILLED = _numbers(10, 17)
 REFUSED, NOTE = _numbers(20, 22)
 # What is under way, in the order it comes where moments are equal
-REPORT, NEWS, ARRIVAL, TIMER = _numbers(0, 4)
+# (our timer comes last, and is no message)
+REPORT, NEWS, ARRIVAL = _numbers(0, 3)
 # Directions of a line
 ORDERS_IN, REPORTS_OUT, FEED_OUT = _numbers(0, 3)
 
@@ -36,12 +37,14 @@ QUOTE_THROUGH, TRADE_THROUGH, TRADE_AT_LIMIT, CROSSED_BOOK = _numbers(0, 4)
     HALTED, TOO_MANY, BELOW_QUANTITY_MIN, PRICE_INVALID, BELOW_NOTIONAL_MIN, POST_ONLY, REDUCE_ONLY, SELF_TRADE,
     NO_LIQUIDITY, NOT_AT_ONCE, REQUESTED, ORDER_DONE, ORDER_UNKNOWN,
 ) = _numbers(0, 13)  # fmt: skip
-NO_REASON = np.int64(-1)
+NO_REASON = _numbers(-1, 0)[0]
 MAKER, TAKER = _numbers(0, 2)
 BOOK_CAUSE, TRADE_CAUSE = _numbers(0, 2)
 
 # Queue models, self-trade prevention and slippage, by number
-Q_CROSS, Q_RISK_AVERSE, Q_POWER, Q_LOG, Q_POWER_OF_TOTAL, Q_LOG_OF_TOTAL, Q_FRONT_SHARE, Q_EXACT, Q_TOUCH = _numbers(0, 9)
+Q_CROSS, Q_RISK_AVERSE, Q_POWER, Q_LOG, Q_POWER_OF_TOTAL, Q_LOG_OF_TOTAL, Q_FRONT_SHARE, Q_EXACT, Q_TOUCH = _numbers(
+    0, 9
+)
 CANCEL_NEWEST, CANCEL_OLDEST, CANCEL_BOTH = _numbers(0, 3)
 SLIP_NONE, SLIP_FIXED, SLIP_LINEAR, SLIP_SQUARE_ROOT = _numbers(0, 4)
 
@@ -76,7 +79,7 @@ def _record(ints: str, floats: str = "") -> np.dtype[np.void]:
 
 CLOCK = _record(
     "market_ns local_ns reports row base phase news_row sent log_count mine_count free_count orders_ever reactions error"
-    " error_number every_ns wake_on_fills shared timer_set heard_since depth awaiting asked final pending_head pending_count now_head"
+    " error_number every_ns wake_on_fills shared timer_set timer_ns timer_due heard_since depth asked final one_feed heard_row next_row news_ns pending_head pending_count now_head"
     " now_count"
 )
 MARKET = _record(
@@ -84,6 +87,9 @@ MARKET = _record(
     "offset floor cells bid ask bids asks bid_low bid_high ask_low ask_high ready skip starts sequence time_ns"
     # The venue
     " venue halted has_trade working day_orders taken fills position"
+    # Of our orders there: the best limits of each side, how many stops wait, a bit for each price modulo 64 at which
+    # one is; whether the last update touched such a price, or the best ones; whether those could be believed
+    " own_bid own_ask stops own_prices touched top believed"
     # Rules of the instrument and the venue
     " quantity_min notional_min negative self_trade open_max queue touch slippage"
     # The last market order we heard of

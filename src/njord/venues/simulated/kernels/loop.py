@@ -7,8 +7,6 @@ way is done before the first market event of a later moment.
 
 from typing import Any
 
-import numpy as np
-
 from njord.venues.simulated.kernels import ladder
 from njord.venues.simulated.kernels.client import handle_report, hear, heard, obey, show
 from njord.venues.simulated.kernels.flight import arrives_ns, flush, pop, pop_now, push
@@ -39,30 +37,33 @@ from njord.venues.simulated.kernels.layout import (
     RESUME,
     SEND_CANCEL,
     SEND_NEW,
-    TIMER,
     TRADE_BUY,
     TRADE_SELL,
     TRADE_UNKNOWN,
     WHAT,
     Record,
+    Tape,
     World,
 )
-from njord.venues.simulated.kernels.matching import concerned, forget_taken, left_level, on_trade, on_update
+from njord.venues.simulated.kernels.matching import (
+    forget_taken,
+    left_level,
+    meets_own,
+    move_up,
+    on_trade,
+    on_update,
+)
 from njord.venues.simulated.kernels.orders import cancel, replace, submit
 
 
 @inner
-def handle(world: World, tape: Any, message: Record) -> bool:
+def handle(world: World, tape: Tape, message: Record) -> bool:
     """Do what is due. Whether the strategy is asked because of it."""
     clock, what = world.clock[0], message.what
     if what == REPORT:
         return handle_report(world, message)
     if what == NEWS:
         return hear(world, tape, message.row - clock.base, message.due_ns) and heard(world)
-    if what == TIMER:
-        clock.local_ns = max(clock.local_ns, message.due_ns)
-        clock.awaiting = TIMER
-        return True
     time_ns = message.due_ns
     if message.kind == SEND_NEW:
         submit(world, message.slot, time_ns)
@@ -75,7 +76,7 @@ def handle(world: World, tape: Any, message: Record) -> bool:
 
 
 @inner
-def advance(world: World, tape: Any) -> int:
+def advance(world: World, tape: Tape) -> int:
     """Go on until the tape ends, the strategy is to be asked, or the log is to be drained. Return which."""
     clock = world.clock[0]
     while True:
@@ -108,22 +109,54 @@ def advance(world: World, tape: Any) -> int:
                 return DECIDE
             continue
         row = clock.row - clock.base
-        due_ns = world.pending[clock.pending_head].due_ns if clock.pending_count else NEVER_NS
+        due_ns = due_next(world)
         ended = row >= len(tape.times_ns)
-        if ended and not (clock.final and due_ns <= clock.market_ns):
+        first_ns = min(due_ns, clock.news_ns)
+        if ended and not (clock.final and first_ns <= clock.market_ns):
             return ENDED
-        if ended or due_ns < tape.times_ns[row]:
-            clock.reactions = 0
-            if handle(world, tape, world.pending[pop(world)]):
-                return DECIDE
-            continue
         clock.reactions = 0
-        if run_rows(world, tape, due_ns):
+        if not ended and first_ns >= tape.times_ns[row]:
+            if run_rows(world, tape, due_ns):
+                return DECIDE
+        elif news_first(world, due_ns):
+            if hear_next(world, tape):
+                return DECIDE
+        elif timer_first(world):
+            clock.local_ns = max(clock.local_ns, clock.timer_ns)
+            clock.timer_ns, clock.timer_due = NEVER_NS, 1
+            return DECIDE
+        elif handle(world, tape, world.pending[pop(world)]):
             return DECIDE
 
 
+@hot
+def due_next(world: World) -> int:
+    """Return when the timer or the next message is due, NEVER_NS if there is neither."""
+    clock = world.clock[0]
+    if clock.pending_count:
+        return int(min(clock.timer_ns, world.pending[clock.pending_head].due_ns))
+    return int(clock.timer_ns)
+
+
+@hot
+def timer_first(world: World) -> bool:
+    """Whether the timer comes before all messages under way: at one moment it is the last."""
+    clock = world.clock[0]
+    return bool(clock.pending_count == 0 or clock.timer_ns < world.pending[clock.pending_head].due_ns)
+
+
+@hot
+def news_first(world: World, due_ns: int) -> bool:
+    """Whether the next news of the one feed comes before all messages and the timer: at one moment, after reports."""
+    clock = world.clock[0]
+    if clock.news_ns != due_ns:
+        return bool(clock.news_ns < due_ns)
+    reports = clock.pending_count and world.pending[clock.pending_head].due_ns == due_ns
+    return not (reports and world.pending[clock.pending_head].what == REPORT)
+
+
 @inner
-def go(world: World, tape: Any, answer: Record) -> int:
+def go(world: World, tape: Tape, answer: Record) -> int:
     """Do what the strategy answered, if it was asked, and go on. Return what ended it: the views are ready for DECIDE."""
     clock = world.clock[0]
     if clock.asked:
@@ -137,30 +170,56 @@ def go(world: World, tape: Any, answer: Record) -> int:
 
 
 @hot
-def tell(world: World, tape: Any) -> bool:
+def tell(world: World, tape: Tape) -> bool:
     """Send the news of the event that was just matched on its way to us, or hear it at once. Whether the strategy is
     asked.
     """
     clock = world.clock[0]
     row = clock.news_row - clock.base
-    if not clock.shared:
-        local_ns = arrives_ns(world, world.markets[np.int64(tape.markets[row])].venue, FEED_OUT, clock.market_ns)
-        if local_ns > clock.market_ns:
-            world.message[1].row = clock.news_row
-            push(world, local_ns, NEWS, world.message[1])
-            return False
+    if clock.shared:
+        return hear(world, tape, row, clock.market_ns) and heard(world)
+    if clock.one_feed and clock.heard_row < clock.news_row:
+        return False  # Others are before it, and it comes after them
+    local_ns = arrives_ns(world, world.markets[ladder.market_at(tape, row)].venue, FEED_OUT, clock.market_ns)
+    if clock.one_feed:
+        clock.news_ns = local_ns
+        return local_ns <= clock.market_ns and hear_next(world, tape)
+    if local_ns > clock.market_ns:
+        world.message[1].row = clock.news_row
+        push(world, local_ns, NEWS, world.message[1])
+        return False
     return hear(world, tape, row, clock.market_ns) and heard(world)
 
 
 @hot
-def run_rows(world: World, tape: Any, due_ns: int) -> bool:
+def hear_next(world: World, tape: Tape) -> bool:
+    """Hear the next news where all comes by one feed, and so in the order of the tape. Whether the strategy is asked."""
+    clock = world.clock[0]
+    told = hear(world, tape, clock.heard_row - clock.base, clock.news_ns)
+    clock.heard_row, clock.news_ns = clock.next_row, NEVER_NS
+    if clock.heard_row < clock.row:
+        row = clock.heard_row - clock.base
+        venue = world.markets[ladder.market_at(tape, row)].venue
+        clock.news_ns = arrives_ns(world, venue, FEED_OUT, tape.times_ns[row])
+    return told and heard(world)
+
+
+@hot
+def run_rows(world: World, tape: Tape, due_ns: int) -> bool:
     """Match events until something else is due, or one of them caused something. Whether the strategy is asked at once."""
     clock = world.clock[0]
     row = clock.row - clock.base
     while row < len(tape.times_ns) and tape.times_ns[row] <= due_ns:
+        if clock.news_ns < tape.times_ns[row]:
+            if not news_first(world, due_ns):
+                return False
+            if hear_next(world, tape):
+                return True
+            due_ns = due_next(world)
+            continue
         clock.market_ns = tape.times_ns[row]
         first = row
-        what = np.int64(tape.what[row]) & WHAT
+        what = ladder.what_at(tape, row) & WHAT
         if TRADE_BUY <= what <= TRADE_UNKNOWN:
             match_trade(world, tape, row, what)
             row += 1
@@ -173,15 +232,14 @@ def run_rows(world: World, tape: Any, due_ns: int) -> bool:
             return False
         if tell(world, tape):
             return True
-        if clock.pending_count:
-            due_ns = world.pending[clock.pending_head].due_ns
+        due_ns = due_next(world)
     return False
 
 
 @hot
-def match_trade(world: World, tape: Any, row: int, what: int) -> None:
+def match_trade(world: World, tape: Tape, row: int, what: int) -> None:
     """Work our orders through a trade."""
-    k = np.int64(tape.markets[row])
+    k = ladder.market_at(tape, row)
     market = world.markets[k]
     market.has_trade = 1
     if market.working > 0 and not market.halted:
@@ -190,20 +248,23 @@ def match_trade(world: World, tape: Any, row: int, what: int) -> None:
 
 
 @hot
-def match_update(world: World, tape: Any, row: int, what: int) -> int:
+def match_update(world: World, tape: Tape, row: int, what: int) -> int:
     """Apply the update that begins at a row, and work our orders through it. Return the row after it."""
-    k = np.int64(tape.markets[row])
+    k = ladder.market_at(tape, row)
     market = world.markets[k]
     if what == HALT or what == RESUME:
         market.halted = 1 if what == HALT else 0
         return row + 1
+    touched, top = 0, False
     ladder.begin(market, what, tape.sequence[row])
     if not market.skip:
         market.sequence, market.time_ns = tape.sequence[row], tape.times_ns[row]
     while True:
-        what = np.int64(tape.what[row])
+        what = ladder.what_at(tape, row)
         if not market.skip:
-            ladder.apply(market, world.bids, world.asks, what & WHAT, tape.price_ticks[row], tape.lots[row])
+            if ladder.apply(market, world.bids, world.asks, what & WHAT, tape.price_ticks[row], tape.lots[row]):
+                top = True
+            touched |= 1 if what & WHAT == CLEAR else (market.own_prices >> (tape.price_ticks[row] & 63)) & 1
             if market.taken > 0:
                 shown_anew(world, k, what & WHAT, tape.price_ticks[row])
             if what & WHAT >= BID_LEFT and market.working > 0 and market.queue == Q_EXACT:
@@ -212,8 +273,12 @@ def match_update(world: World, tape: Any, row: int, what: int) -> int:
         row += 1
         if what >= LAST:
             break
-    if not market.skip and market.working > 0 and concerned(world, k):
-        on_update(world, k, market.time_ns)
+    market.touched, market.top = touched, 1 if top else 0
+    if market.working > 0 and not market.skip:
+        if meets_own(market):
+            on_update(world, k, market.time_ns)
+        elif touched:
+            move_up(world, k)
     return row
 
 
@@ -224,3 +289,17 @@ def shown_anew(world: World, k: int, what: int, price: int) -> None:
         world.markets[k].taken = 0
     elif what <= ASK:
         forget_taken(world, k, 1 if what == ASK else -1, price)
+
+
+@inner
+def measure(tape: Tape, lowest: Any, highest: Any) -> int:
+    """Widen the least and greatest price of each market by those of a tape's levels. Return how many events there are."""
+    events = 0
+    for row in range(len(tape.times_ns)):
+        what = ladder.what_at(tape, row)
+        if what & WHAT <= ASK:
+            k, price = ladder.market_at(tape, row), tape.price_ticks[row]
+            lowest[k] = min(lowest[k], price)
+            highest[k] = max(highest[k], price)
+        events += what >> 7
+    return events

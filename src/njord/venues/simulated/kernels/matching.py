@@ -14,6 +14,7 @@ from njord.venues.simulated.kernels.layout import (
     FILLED,
     LEVELS_WALKED_MAX,
     MAKER,
+    NEVER_NS,
     NO_LIQUIDITY,
     NOT_AT_ONCE,
     Q_CROSS,
@@ -139,6 +140,7 @@ def remove(world: World, k: int, slot: int) -> None:
     world.orders[slot].working = 0
     if world.orders[slot].day_end_ns > 0:
         market.day_orders -= 1
+    watch(world, k)
 
 
 @inner
@@ -292,6 +294,7 @@ def trigger(world: World, k: int, slot: int, price: int, cause: int, time_ns: in
     if (price - order.stop) * order.sign < 0:
         return
     order.stop = NO_PRICE
+    watch(world, k)
     take(world, k, slot, cause, time_ns)
     if order.leaves > 0 and order.working:
         if order.limit == NO_PRICE:
@@ -322,26 +325,50 @@ def left_level(world: World, k: int, sign: int, price: int, lots: int, entered_n
             order.ahead = max(0.0, order.ahead - lots)
 
 
-@hot
-def concerned(world: World, k: int) -> bool:
-    """Whether an update that has been applied can matter to any of our orders there."""
-    market = world.markets[k]
-    if market.day_orders > 0:
-        return True
+@inner
+def watch(world: World, k: int) -> None:
+    """Take note of where our orders are, so that what does not touch them passes quickly."""
+    market, clock = world.markets[k], world.clock[0]
+    market.own_bid, market.own_ask, market.stops = -NEVER_NS, NEVER_NS, 0
+    prices = 0
     for i in range(market.working):
         order = world.orders[world.working[k, i]]
+        prices |= 1 << (order.limit & 63)
         if order.stop != NO_PRICE:
-            if not market.has_trade:
-                return True
-            continue
-        if ladder.lots_at(market, world.bids, world.asks, order.sign, order.limit) != order.level:
-            return True
-        if order.sign > 0:
-            if market.asks > 0 and ladder.price_at(market, market.ask) <= order.limit:
-                return True
-        elif market.bids > 0 and ladder.price_at(market, market.bid) >= order.limit:
-            return True
-    return False
+            market.stops += 1
+        elif order.sign > 0:
+            market.own_bid = max(market.own_bid, order.limit)
+        else:
+            market.own_ask = min(market.own_ask, order.limit)
+    for i in range(clock.mine_count):
+        order = world.orders[world.mine[i]]
+        if order.market == k:
+            prices |= 1 << (order.mine_limit & 63)
+    market.own_prices = world.seen[k].own_prices = prices
+
+
+@hot
+def meets_own(market: Record) -> bool:
+    """Whether a book that has just changed can matter to our orders, other than at their levels."""
+    return bool(
+        (market.asks > 0 and market.ask - market.offset + market.floor <= market.own_bid)
+        or (market.bids > 0 and market.bid - market.offset + market.floor >= market.own_ask)
+        or market.day_orders > 0
+        or (market.stops > 0 and not market.has_trade)
+    )
+
+
+@hot
+def move_up(world: World, k: int) -> None:
+    """Move our orders up in their queues by what their levels show now."""
+    market = world.markets[k]
+    for i in range(market.working):
+        order = world.orders[world.working[k, i]]
+        if order.stop == NO_PRICE:
+            shown = ladder.lots_at(market, world.bids, world.asks, order.sign, order.limit)
+            if shown != order.level:
+                order.ahead = ahead_after(market.queue, market.exponent, order.ahead, float(order.level), float(shown))
+                order.level = shown
 
 
 @inner
@@ -350,13 +377,7 @@ def on_update(world: World, k: int, time_ns: int) -> None:
     market = world.markets[k]
     if market.day_orders > 0:
         expire(world, k, time_ns)
-    for i in range(market.working):
-        order = world.orders[world.working[k, i]]
-        if order.stop == NO_PRICE and order.limit != NO_PRICE:
-            shown = ladder.lots_at(market, world.bids, world.asks, order.sign, order.limit)
-            if shown != order.level:
-                order.ahead = ahead_after(market.queue, market.exponent, order.ahead, float(order.level), float(shown))
-                order.level = shown
+    move_up(world, k)
     if market.halted or ladder.crossed(market):
         return
     count = stops_first(world, k)

@@ -28,7 +28,7 @@ from njord.venues.simulated.kernels.layout import (
     Record,
     World,
 )
-from njord.venues.simulated.kernels.matching import allowed, arrive, end, report, within
+from njord.venues.simulated.kernels.matching import allowed, arrive, end, report, watch, within
 
 
 @inner
@@ -123,6 +123,7 @@ def add(world: World, k: int, slot: int) -> None:
     order.working = 1
     if order.day_end_ns > 0:
         market.day_orders += 1
+    watch(world, k)
 
 
 @inner
@@ -192,6 +193,7 @@ def replace(world: World, message: Record, time_ns: int) -> None:
             row[i] = row[i + 1]
         row[market.working - 1] = slot
         order.ahead = 0.0
+        watch(world, k)
         arrive(world, k, slot, time_ns)
 
 
