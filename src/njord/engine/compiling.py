@@ -158,8 +158,8 @@ def _kernel_sources() -> str:
     from njord.venues.simulated import kernels
 
     folder = Path(inspect.getfile(kernels)).parent
-    making = Path(inspect.getfile(asked)).parent / "market_making" / "kernels.py"
-    paths = [*sorted(folder.glob("*.py")), Path(inspect.getfile(view)), Path(inspect.getfile(asked)), making]
+    making = sorted((Path(inspect.getfile(asked)).parent / "market_making").glob("*.py"))
+    paths = [*sorted(folder.glob("*.py")), Path(inspect.getfile(view)), Path(inspect.getfile(asked)), *making]
     digest = hashlib.sha256()
     for path in paths:
         if path.exists():
