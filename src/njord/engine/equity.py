@@ -128,6 +128,7 @@ class EquityCurve:
             # A bucket that two windows share has its last point only
             bucket = times_ns // self.spacing_ns
             last = np.append(bucket[1:] != bucket[:-1], True)
+            last[0] = True  # What it was worth before the first event is where every return begins
             return times_ns[last], values[last], prices[last]
         return times_ns, values, prices
 
