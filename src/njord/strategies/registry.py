@@ -11,6 +11,7 @@ from njord.strategies.port import Strategy
 
 # name -> module and class; imported only when asked for
 BUILT_IN: dict[str, tuple[str, str]] = {
+    "adaptive_maker": ("njord.strategies.market_making.adaptive", "AdaptiveMaker"),
     "buy_and_hold": ("njord.strategies.buy_and_hold", "BuyAndHold"),
     "ema_cross": ("njord.strategies.ema_cross", "EmaCross"),
     "grid_maker": ("njord.strategies.grid_maker", "GridMaker"),
