@@ -206,18 +206,17 @@ class _Marks:
 
 
 def _book(assembly: Assembly, run: CompiledRun, marks: _Marks, fundings: list[Iterator[Any]]) -> None:
-    """Write fills and funding into the ledger, in the order we heard of them, and the equity curve beside it."""
-    backtest, state = assembly.backtest, assembly.backtest.state
+    """Write what happened into journal and ledger, in the order we heard of it, and the equity curve beside it."""
+    backtest, state, venue = assembly.backtest, assembly.backtest.state, run.venue
     log = run.messages()
-    told: list[tuple[int, Any]] = [
-        (int(row["local_ns"]), run.venue.fill_of(row, run.name)) for row in log[log["kind"] == layout.FILLED]
-    ]
+    told: list[tuple[int, Any]] = [(int(row["local_ns"]), row) for row in log]
     told += [(event.local_time_ns, event) for windows in fundings for window in windows for event in window.events]
-    told.sort(key=lambda each: each[0])  # Stable: fills of one moment stay as they came
+    if fundings:
+        told.sort(key=lambda each: each[0])  # Stable: what is of one moment stays as it came
     backtest.events, backtest.first_ns = run.events, marks.first_ns
     backtest.orders = int(np.count_nonzero(log["kind"] == layout.SEND_NEW))
     for row in log[(log["kind"] == layout.REJECTED) | (log["kind"] == layout.REFUSED)]:
-        reason = run.venue.rejection_of(row)
+        reason = venue.rejection_of(row)
         backtest.refused[reason] = backtest.refused.get(reason, 0) + 1
     if marks.first_ns is not None:
         backtest.curve.start(marks.first_ns)
@@ -225,36 +224,41 @@ def _book(assembly: Assembly, run: CompiledRun, marks: _Marks, fundings: list[It
     for window in marks.windows:
         until_ns = int(window.times_ns[-1])
         while place < len(told) and told[place][0] <= until_ns:
-            _post(assembly, *told[place])
+            _post(assembly, run, *told[place])
             place += 1
         backtest.curve.add(window)
     for time_ns, event in told[place:]:
-        _post(assembly, time_ns, event)
+        _post(assembly, run, time_ns, event)
     _final_prices(assembly, run)
-    notes = log[log["kind"] == layout.NOTE]
-    for row in notes:
-        instrument = run.venue.instruments[int(row["market"])].instrument_id
-        text = f"{instrument}: {run.strategy.note_text(int(row['number']), float(row['value']))}"
-        backtest.journal.append(0, int(row["local_ns"]), "note", [StrategyNote(StrategyId(run.name), text)])
-    state.time_ns = int(run.venue.world.clock[0]["local_ns"])
+    state.time_ns = int(venue.world.clock[0]["local_ns"])
     backtest.journal.flush()
 
 
-def _post(assembly: Assembly, time_ns: int, event: Fill | Funding) -> None:
+def _post(assembly: Assembly, run: CompiledRun, time_ns: int, event: Any) -> None:
     backtest, state = assembly.backtest, assembly.backtest.state
-    if isinstance(event, Fill):
-        backtest.fills.append(event)
-        entry, closed = state.portfolio.fill(event, next(iter(state.slots)))
-        state.closed.extend(closed)
-    else:
+    if isinstance(event, Funding):
         if event.mark_ticks is None:
             return  # Without a mark the engine takes the last price it saw, which is not kept here
         funded = state.portfolio.fund(event, event.mark_ticks)
-        if funded is None:
-            return
-        entry = funded
-    backtest.journal.append(len(backtest.fills), time_ns, "compiled", [entry])
-    backtest.curve.changed(time_ns, entry)
+        if funded is not None:
+            backtest.journal.append(0, time_ns, "compiled", [funded])
+            backtest.curve.changed(time_ns, funded)
+        return
+    strategy_id = StrategyId(run.name)
+    kind = event["kind"]
+    if kind == layout.FILLED:
+        fill = run.venue.fill_of(event, run.name)
+        backtest.fills.append(fill)
+        entry, closed = state.portfolio.fill(fill, strategy_id)
+        state.closed.extend(closed)
+        backtest.journal.append(0, time_ns, f"fill:{fill.fill_id}", [entry])
+        backtest.curve.changed(time_ns, entry)
+    elif kind in (layout.SEND_NEW, layout.SEND_CANCEL, layout.SEND_REPLACE):
+        backtest.journal.append(0, time_ns, "compiled", [run.venue.command_of(event, strategy_id)])
+    elif kind == layout.NOTE:
+        name = run.venue.instruments[int(event["market"])].instrument_id
+        text = f"{name}: {run.strategy.note_text(int(event['number']), float(event['value']))}"
+        backtest.journal.append(0, time_ns, "compiled", [StrategyNote(strategy_id, text)])
 
 
 def _final_prices(assembly: Assembly, run: CompiledRun) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from njord.domain.command import CancelOrder, ReplaceOrder
 from njord.domain.fill import Fill, FillReason, Liquidity
-from njord.domain.ids import ClientOrderId, FillId
+from njord.domain.ids import ClientOrderId, FillId, StrategyId
 from njord.domain.instrument import Grid, Instrument
-from njord.domain.order import Rejection, Side
-from njord.market.view import VIEW
+from njord.domain.order import NewOrder, OrderType, Rejection, Side, TimeInForce
+from njord.market.view import NO_PRICE, VIEW
 from njord.venues.simulated.fees import FeeSchedule
 from njord.venues.simulated.kernels import layout
 from njord.venues.simulated.kernels.layout import World
@@ -37,6 +38,7 @@ REJECTIONS = (
     Rejection.SELF_TRADE, Rejection.NO_LIQUIDITY, Rejection.NOT_FILLABLE_AT_ONCE, Rejection.REQUESTED,
     Rejection.ORDER_DONE, Rejection.ORDER_UNKNOWN,
 )  # fmt: skip
+_TIMES_IN_FORCE = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
 _SELF_TRADES = (SelfTrade.CANCEL_NEWEST, SelfTrade.CANCEL_OLDEST, SelfTrade.CANCEL_BOTH)
 _SLIPPAGES = (SlippageModel.NONE, SlippageModel.FIXED, SlippageModel.LINEAR, SlippageModel.SQUARE_ROOT)
 _QUEUE_CODES = {
@@ -112,6 +114,25 @@ class CompiledVenue:
             Side.BUY if row["sign"] > 0 else Side.SELL, price, lots, self._fees[k].fee_units(price, lots, liquidity),
             self.instruments[k].settlement, liquidity, _REASONS[int(row["reason"])], cause, int(row["venue_ns"]),
             int(row["local_ns"]),
+        )  # fmt: skip
+
+    def command_of(self, row: Any, strategy_id: StrategyId) -> NewOrder | CancelOrder | ReplaceOrder:
+        """Return a row of the log as the command it tells of."""
+        order_id = ClientOrderId(f"{strategy_id}-{int(row['number'])}")
+        name, lots = self.instruments[int(row["market"])].instrument_id, int(row["lots"])
+        limit = None if row["limit"] == NO_PRICE else int(row["limit"])
+        if row["kind"] == layout.SEND_CANCEL:
+            return CancelOrder(order_id, strategy_id, name)
+        if row["kind"] == layout.SEND_REPLACE:
+            return ReplaceOrder(order_id, strategy_id, name, lots, limit)
+        stop = None if row["stop"] == NO_PRICE else int(row["stop"])
+        if limit is None:
+            order_type = OrderType.MARKET if stop is None else OrderType.STOP
+        else:
+            order_type = OrderType.LIMIT if stop is None else OrderType.STOP_LIMIT
+        return NewOrder(
+            order_id, strategy_id, name, Side.BUY if row["sign"] > 0 else Side.SELL, order_type, lots, limit, stop,
+            _TIMES_IN_FORCE[int(row["cause"])], bool(row["liquidity"]), bool(row["fill"]),
         )  # fmt: skip
 
     def rejection_of(self, row: Any) -> str:

@@ -339,6 +339,8 @@ def new_order(world: World, answer: Record, i: int) -> None:
     market, message = world.markets[k], world.message[0]
     message.kind, message.number, message.market, message.sign, message.slot = SEND_NEW, number, k, sign, -1
     message.lots, message.limit, message.stop = lots, limit, stop
+    # An order has no cause, liquidity or fill yet: the log reads these as its time in force and its two flags
+    message.cause, message.liquidity, message.fill = tif, answer.post_only[i], answer.reduce_only[i]
     message.venue_ns = message.local_ns = clock.local_ns
     reason = -1
     if world.views[k].halted:
