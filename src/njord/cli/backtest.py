@@ -23,6 +23,8 @@ def backtest(
     catalog: Annotated[Path | None, Parameter(help="Folder of the catalog.")] = None,
     out: Annotated[Path | None, Parameter(help="For the run's files; NJORD_HOME/runs/RUN_ID if not given.")] = None,
     report: Annotated[bool, Parameter(help="Write the HTML report.")] = True,
+    interval: Annotated[bool, Parameter(help="Run a maker twice more, for what its queues leave open.")] = True,
+    compiled: Annotated[bool, Parameter(help="Compile a kernel strategy and the venue into one loop.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Run the strategies of a config over recorded data.
@@ -30,13 +32,18 @@ def backtest(
     The config is YAML (or JSON): data, strategies, account, and where wanted venue, risk and seed. Examples are in
     examples/. A strategy that breaks is stopped, said so, and makes the exit code 1.
     """
+    import msgspec
+
     from njord.cli.paths import catalog_root, home
     from njord.market.catalog import Catalog
 
     parsed = load(config)
+    if compiled:
+        parsed = msgspec.structs.replace(parsed, compiled=True)
     result, artifacts = run_and_save(
-        parsed, Catalog(catalog_root(catalog)), out, home() / "runs", here=config.parent, report=report
-    )
+        parsed, Catalog(catalog_root(catalog)), out, home() / "runs", here=config.parent, report=report,
+        interval=interval,
+    )  # fmt: skip
     if json:
         print_json({**result.document(), "artifacts": artifacts})
     else:
@@ -64,7 +71,14 @@ def load(path: Path) -> "RunConfig":
 
 
 def run_and_save(
-    config: "RunConfig", source: "Source", out: Path | None, runs: Path, *, here: Path, report: bool
+    config: "RunConfig",
+    source: "Source",
+    out: Path | None,
+    runs: Path,
+    *,
+    here: Path,
+    report: bool,
+    interval: bool = True,
 ) -> tuple["Result", dict[str, str]]:
     """Run a config with a bar on the terminal and keep its files. Return the result and the artifacts' paths."""
     import tempfile
@@ -78,7 +92,7 @@ def run_and_save(
     with tempfile.TemporaryDirectory(prefix=".run-", dir=parent) as scratch, Progress("backtest") as bar:
         journal = Path(scratch) / JOURNAL
         result = run(
-            config, source, journal=journal, here=here,
+            config, source, journal=journal, here=here, interval=interval,
             progress=lambda events, time_ns: bar.told(f"backtest {iso(time_ns)[:10]}, {events:,} events", events),
         )  # fmt: skip
         artifacts = save(result, out if out is not None else runs / result.run_id, journal, report=report)
@@ -118,6 +132,7 @@ def show(result: "Result", artifacts: dict[str, str]) -> None:
         ("max drawdown", percent("max_drawdown")),
         ("Sharpe / Sortino", f"{ratio('sharpe')} / {ratio('sortino')}"),
         ("round trips", f"{document['trades']:,}"),
+        *_interval_row(result, currency),
         ("speed", f"{document['events_per_cpu_s'] or 0:,} events/CPU-s"),
     ]
     for name, value in rows:
@@ -129,6 +144,14 @@ def show(result: "Result", artifacts: dict[str, str]) -> None:
     if "report" in artifacts:
         console.print(f"report  {_escaped(artifacts['report'])}", soft_wrap=True)
     console.print(f"prove   njord replay verify {document['run_id']}", soft_wrap=True)
+
+
+def _interval_row(result: "Result", currency: str) -> list[tuple[str, str]]:
+    found = result.interval
+    if found is None:
+        return []
+    ends = f"{found.cross.net_pnl:,.2f} … {found.touch.net_pnl:,.2f} {currency}"
+    return [("net P&L, queues never … always reached", ends)]
 
 
 def _escaped(text: str) -> str:

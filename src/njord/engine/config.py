@@ -66,7 +66,10 @@ class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole run. ``venue`` holds for all venues, ``venues`` for those it names instead."""
+    """A whole run. ``venue`` holds for all venues, ``venues`` for those it names instead.
+
+    ``compiled`` runs one kernel strategy and the venue as one compiled loop over L2 data, without the risk engine.
+    """
 
     data: list[DataSpec]
     strategies: list[StrategySpec]
@@ -75,6 +78,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     venues: dict[str, VenueSettings] = {}
     risk: str | RiskProfile = "capital_preserving"
     seed: int = 1
+    compiled: bool = False
 
     @property
     def profile(self) -> RiskProfile:

@@ -11,10 +11,12 @@ from njord.domain.instrument import InstrumentKind
 from njord.domain.market import Kind
 from njord.domain.money import UNITS
 from njord.engine.assemble import Assembly, Source, assemble
+from njord.engine.compiled import run_compiled
 from njord.engine.config import RunConfig
 from njord.engine.guard import guarded
 from njord.engine.manifest import manifest
 from njord.research.attribution import payments_of
+from njord.research.interval import interval_of, spare
 from njord.research.outcome import Floats, round_trips
 from njord.research.plausibility import Context, doubts
 from njord.research.purity import vet
@@ -37,21 +39,29 @@ def run(
     given: list[tuple[str, Strategy]] | None = None,
     progress: Callable[[int, int], None] | None = None,
     bus: MemoryBus | None = None,
+    interval: bool = True,
 ) -> Result:
     """Run a config to the end of its data. ``journal`` is where its commands are kept, in memory if None.
 
     ``here`` is what relative paths in the config start from; ``given`` are strategies that exist already.
-    Who subscribes to ``bus`` beforehand can read afterwards what was decided and filled, in order.
+    Who subscribes to ``bus`` beforehand can read afterwards what was decided and filled, in order. Where a maker's
+    fills depend on queues nobody can see, ``interval`` runs it twice more, for the least and the most they allow.
     """
+    fresh = spare(given, config) if interval else None
     warnings = vet(config, here) if given is None else []
     assembly = assemble(config, source, journal=journal, here=here, given=given, bus=bus)
     made_of = manifest(assembly, source)
     started_s = time.process_time()
     with guarded(assembly.strategies.values()):
-        assembly.run(progress)
+        if config.compiled:
+            run_compiled(assembly, source, progress)
+        else:
+            assembly.run(progress)
     cpu_s = time.process_time() - started_s
     result = _result(assembly, made_of, cpu_s, source)
     result.warnings = [*warnings, *result.warnings]
+    if interval and result.makes_markets and (given is None or fresh is not None):
+        result.interval = interval_of(assembly, source, here=here, given=fresh, fees=result.fees)
     return result
 
 
