@@ -17,12 +17,13 @@ from njord.domain.instrument import Grid, Instrument, InstrumentKind
 from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Kind, Quote, QuoteBar, Split, Trade, TradingStatus
 from njord.domain.money import units
 from njord.engine.backtest import Backtest
+from njord.engine.compiling import equip
 from njord.engine.config import ConfigError, DataSpec, RunConfig, StrategySpec
 from njord.engine.desk import StrategyDesk
 from njord.engine.equity import EquityCurve
 from njord.engine.loading import built_in, from_file
 from njord.engine.state import Slot, State
-from njord.engine.tell import listen
+from njord.engine.tell import listen, stop
 from njord.ledger.journal import Journal
 from njord.ledger.portfolio import Portfolio
 from njord.market.book import Book
@@ -89,7 +90,10 @@ class Assembly:
         return _resolved(spec.file, self.here)
 
     def run(self, progress: "Progress | None" = None) -> None:
-        """Run from the first event to the last."""
+        """Run from the first event to the last. A kernel strategy that does not compile is stopped before it begins."""
+        state = self.backtest.state
+        for name, reason in equip(self.strategies, self.notices).items():
+            stop(state, state.slots[name], reason)
         self.backtest.run(merge(self.feeds), progress)
 
 

@@ -5,7 +5,6 @@ compiler's cache can never hand out code of another version. It lies in ``NJORD_
 written in a folder that is gone with the process, which then compiles anew.
 """
 
-import ast
 import hashlib
 import importlib.util
 import inspect
@@ -13,18 +12,21 @@ import os
 import re
 import sys
 import tempfile
-import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from njord.domain.spelling import suggestion
-from njord.engine.loading import source_hash
+from njord.domain.ids import StrategyId
+from njord.engine.impure import Impure
+from njord.engine.kernel_source import file_of, fingerprint, marked, place
 from njord.market.view import ANSWER, VIEW
-from njord.strategies.kernel import KernelStrategy
+from njord.strategies.kernel import KernelError, KernelStrategy, raise_at
+from njord.strategies.port import Strategy
+
+__all__ = ["KernelError", "ask_of", "cache_folder", "compiled", "equip", "measure", "run_of"]
 
 _VENUE = '''"""The compiled venue's loop, as one piece that is compiled once."""
 
@@ -70,31 +72,76 @@ def ask(view, params, state, answer):
 '''
 
 
-class KernelError(ValueError):
-    """A kernel strategy cannot be compiled, or went wrong. The message names its file and line."""
+def equip(strategies: Mapping[StrategyId, Strategy], notices: list[str]) -> dict[StrategyId, str]:
+    """Compile those of a run that are kernel strategies, once. Return why some cannot be, in words.
+
+    Where there is no compiler they decide in plain Python, which goes into ``notices``.
+    """
+    failed: dict[StrategyId, str] = {}
+    for name, strategy in strategies.items():
+        if not isinstance(strategy, KernelStrategy):
+            continue
+        try:
+            strategy.compiled = ask_of(strategy)
+        except KernelError as error:
+            failed[name] = f"KernelError: {error}"
+        missing = _missing()
+        if missing and name not in failed:
+            notices.append(f"strategy {name} decides in plain Python: {missing}")
+    return failed
 
 
 def ask_of(strategy: KernelStrategy) -> Callable[..., None]:
-    """Return ``decide`` compiled for the engine: ask(views, params, state, answer). Raises KernelError."""
-    module = _glue("ask", _ASK, strategy, {"decide": _compilable(strategy)})
-    ask: Callable[..., None] = module.ask
-    view = np.zeros(1, dtype=VIEW).view(np.recarray)
-    _compile(strategy, ask, (view, strategy.params, strategy.state, np.zeros(1, dtype=ANSWER).view(np.recarray)))
-    return ask
+    """Return ``decide`` for the engine, of whole arrays, compiled where there is a compiler. Raises KernelError.
+
+    What goes wrong in it later is raised as from the line of the strategy where it did.
+    """
+    decide = marked(strategy)
+    if _missing():
+
+        def ask(view: Any, params: Any, state: Any, answer: Any) -> None:
+            # What numpy only warns of is an error in compiled code, and the other way round
+            with np.errstate(divide="raise", over="ignore", invalid="ignore"):
+                decide(view, params[0], state[0], answer[0])
+    else:
+        ask = _glue("ask", _ASK, strategy, decide, {"decide": _compilable(decide)}).ask
+        view = np.zeros(1, dtype=VIEW).view(np.recarray)
+        answer = np.zeros(1, dtype=ANSWER).view(np.recarray)
+        _compile(strategy, ask, (view, strategy.params, strategy.state, answer))
+    file = file_of(strategy)
+
+    def asked(view: Any, params: Any, state: Any, answer: Any) -> None:
+        try:
+            ask(view, params, state, answer)
+        except Exception as error:
+            line = int(answer[0]["line"])
+            if isinstance(error, Impure) or not line:
+                raise
+            raise_at(error, file, line)
+
+    return asked
 
 
 def measure() -> Callable[..., int]:
     """Return the loop that finds a tape's prices and events: measure(tape, lowest, highest)."""
-    found: Callable[..., int] = _glue("venue", _VENUE, None, {}).measure
+    found: Callable[..., int] = _venue().measure
     return found
 
 
 def run_of(strategy: KernelStrategy) -> Callable[..., int]:
     """Return the venue's loop with ``decide`` in it: run(world, tape, params, state, answer). Raises KernelError."""
-    venue = _glue("venue", _VENUE, None, {})
-    module = _glue("run", _RUN, strategy, {"decide": _compilable(strategy), "go": venue.go})
+    missing = _missing()
+    if missing:
+        raise KernelError(f"{place(strategy, None)}: a compiled run needs the compiler, and {missing}")
+    decide = marked(strategy)
+    module = _glue("run", _RUN, strategy, decide, {"decide": _compilable(decide), "go": _venue().go})
     run: Callable[..., int] = module.run
     return run
+
+
+def compiled(strategy: KernelStrategy, function: Callable[..., Any], *arguments: Any) -> None:
+    """Compile a function of ``run_of`` for arguments. Raises KernelError naming the strategy's file and line."""
+    _compile(strategy, function, arguments)
 
 
 def cache_folder() -> tuple[Path, bool]:
@@ -118,29 +165,36 @@ def _lost_folder() -> Path:
     return Path(_LOST[0].name)
 
 
-def _glue(kind: str, text: str, strategy: KernelStrategy | None, given: dict[str, Any]) -> ModuleType:
-    """Return the module of a piece of glue, with what it is given as its globals."""
-    content = hashlib.sha256(text.encode())
-    content.update(_kernel_sources().encode())
-    name = "venue"
-    if strategy is not None:
-        name = type(strategy).__name__
-        content.update(_source_of(strategy).encode())
-        # Cached code names the modules it came from, and looks them up when it is loaded
-        content.update(
-            repr((type(strategy).__module__, strategy.params.dtype.descr, strategy.state.dtype.descr)).encode()
-        )
-    module_name = f"njord_{kind}_{name}_{content.hexdigest()[:20]}"
+def _missing() -> str:
+    """Return what keeps code from being compiled, in words; empty where nothing does."""
+    try:
+        from numba.core import config
+    except ModuleNotFoundError:
+        return "numba is not there (pip install 'njord[fast]')"
+    return "NUMBA_DISABLE_JIT is set" if config.DISABLE_JIT else ""  # type: ignore[attr-defined]
+
+
+def _venue() -> ModuleType:
+    return _load("venue", "venue", hashlib.sha256((_VENUE + _kernel_sources()).encode()).hexdigest(), _VENUE, {})
+
+
+def _glue(
+    kind: str, text: str, strategy: KernelStrategy, decide: Callable[..., Any], given: dict[str, Any]
+) -> ModuleType:
+    """Return the module of a piece of glue for a strategy, with what it is given as its globals."""
+    # Cached code names the modules it came from, and looks them up when it is loaded
+    shapes = (type(strategy).__module__, strategy.params.dtype.descr, strategy.state.dtype.descr)
+    content = hashlib.sha256(f"{text}{_kernel_sources()}{fingerprint(decide)}{shapes!r}".encode())
+    # Called after the class that has this decide: those derived from it share what is compiled
+    return _load(kind, decide.__qualname__.split(".")[-2], content.hexdigest(), text, given)
+
+
+def _load(kind: str, name: str, content: str, text: str, given: dict[str, Any]) -> ModuleType:
+    module_name = f"njord_{kind}_{name}_{content[:20]}"
     known = sys.modules.get(module_name)
     if known is not None:
         return known
-    folder, _ = cache_folder()
-    path = folder / f"{module_name}.py"
-    if not path.exists():
-        # Two processes may write it at once: each its own file, then one of them wins
-        draft = folder / f".{module_name}.{os.getpid()}"
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+    path = _written(module_name, text)
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None, path
     assert spec.loader is not None, path
@@ -151,91 +205,58 @@ def _glue(kind: str, text: str, strategy: KernelStrategy | None, given: dict[str
     return module
 
 
+def _written(module_name: str, text: str) -> Path:
+    folder, outlives = cache_folder()
+    path = folder / f"{module_name}.py"
+    try:
+        if not path.exists():
+            # Two processes may write it at once: each its own file, then one of them wins
+            draft = folder / f".{module_name}.{os.getpid()}"
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+    except OSError:
+        if not outlives:
+            raise
+        # Full, or not to be written to after all
+        path = _lost_folder() / f"{module_name}.py"
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
 def _kernel_sources() -> str:
-    # All that is compiled into a strategy besides itself
+    # All that is compiled into a strategy besides what it reaches itself
+    from njord.engine import kernel_source
     from njord.market import view
     from njord.strategies import kernels as asked
     from njord.venues.simulated import kernels
 
     folder = Path(inspect.getfile(kernels)).parent
-    making = sorted((Path(inspect.getfile(asked)).parent / "market_making").glob("*.py"))
-    paths = [*sorted(folder.glob("*.py")), Path(inspect.getfile(view)), Path(inspect.getfile(asked)), *making]
     digest = hashlib.sha256()
-    for path in paths:
-        if path.exists():
-            digest.update(path.read_bytes())
+    for path in (*sorted(folder.glob("*.py")), *(Path(inspect.getfile(each)) for each in (view, asked, kernel_source))):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _source_of(strategy: KernelStrategy) -> str:
-    # Of the class and its bases: each may define decide, or what it calls
-    return "".join(source_hash(kind) for kind in type(strategy).__mro__ if kind.__module__ != "njord.strategies.kernel")
-
-
-def _compilable(strategy: KernelStrategy) -> Any:
+def _compilable(decide: Callable[..., Any]) -> Any:
     from numba import njit
 
-    _check_names(strategy)
     # An index out of bounds is an error here, never a number from somewhere
-    return njit(boundscheck=True)(type(strategy).decide)
+    return njit(boundscheck=True)(decide)
 
 
-def _compile(strategy: KernelStrategy, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _compile(strategy: KernelStrategy, function: Any, arguments: tuple[Any, ...]) -> None:
+    from numba import typeof
     from numba.core.errors import NumbaError
 
+    if function.signatures:
+        return
+    kind_of: Callable[[Any], Any] = typeof
     try:
-        function.compile(tuple(_type_of(each) for each in arguments))  # type: ignore[attr-defined]
+        function.compile(tuple(kind_of(each) for each in arguments))
     except NumbaError as error:
         raise KernelError(_worded(strategy, str(error))) from None
-
-
-def compiled(strategy: KernelStrategy, function: Callable[..., Any], *arguments: Any) -> None:
-    """Compile a function of ``run_of`` for arguments. Raises KernelError naming the strategy's file and line."""
-    _compile(strategy, function, arguments)
-
-
-def _type_of(value: Any) -> Any:
-    import numba
-
-    return numba.typeof(value)  # type: ignore[no-untyped-call]
-
-
-def _check_names(strategy: KernelStrategy) -> None:
-    """Raise KernelError for a field that views, parameters, state or answers do not have: the commonest slip."""
-    decide = type(strategy).decide
-    try:
-        lines, first = inspect.getsourcelines(decide)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError):
-        return  # Typed in somewhere that keeps no source: the compiler will say it in its own words
-    names = list(inspect.signature(decide).parameters)
-    if len(names) != 4:
-        raise KernelError(f"{_place(strategy, first)}: decide takes view, params, state, out; has {', '.join(names)}")
-    known = dict(zip(names[1:], (strategy.params.dtype, strategy.state.dtype, ANSWER), strict=True))
-    views = {names[0]}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and _is_view(node.value, names[0]) and isinstance(node.targets[0], ast.Name):
-            views.add(node.targets[0].id)
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Attribute):
-            continue
-        dtype = None
-        if isinstance(node.value, ast.Name):
-            dtype = VIEW if node.value.id in views else known.get(node.value.id)
-        elif _is_view(node.value, names[0]):
-            dtype = VIEW
-        if dtype is not None and dtype.names is not None and node.attr not in dtype.names:
-            owner = ast.unparse(node.value)
-            close = suggestion(node.attr, dtype.names)
-            raise KernelError(f"{_place(strategy, first + node.lineno - 1)}: {owner} has no {node.attr!r}{close}")
-
-
-def _is_view(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == name
-
-
-def _place(strategy: KernelStrategy, line: int) -> str:
-    return f"{Path(inspect.getsourcefile(type(strategy).decide) or 'decide').name}, line {line}"
+    # One kind of arguments a file of glue: what is kept for another could be taken for it
+    function.disable_compile()
 
 
 _REASONS = (
@@ -251,7 +272,7 @@ _REASONS = (
 
 def _worded(strategy: KernelStrategy, message: str) -> str:
     """Return what the compiler found in one line: where, and what."""
-    file = inspect.getsourcefile(type(strategy).decide) or ""
+    file = file_of(strategy)
     lines = re.findall(r'File "([^"]+)", line (\d+)', message)
     own = [int(line) for path, line in lines if Path(path).name == Path(file).name]
     reason = ""
@@ -263,4 +284,4 @@ def _worded(strategy: KernelStrategy, message: str) -> str:
     if not reason:
         told = [line.strip() for line in message.splitlines() if line.strip()]
         reason = next((line for line in told if not line.startswith(("Failed in", "File", "-"))), "does not compile")
-    return f"{_place(strategy, own[-1]) if own else Path(file).name}: {reason.rstrip('.')}"
+    return f"{place(strategy, own[-1] if own else None)}: {reason.rstrip('.')}"

@@ -81,6 +81,8 @@ ANSWER = np.dtype(
         ("note_code", "i8", (NOTES_MAX,)),
         ("note_instrument", "i8", (NOTES_MAX,)),
         ("note_value", "f8", (NOTES_MAX,)),
+        ("line", "i8"),  # The line of source that is at work, 0 where nobody keeps track: for what goes wrong
+        ("lines", "i8", (COMMANDS_MAX,)),  # The line each command came from
     ],
     align=True,
 )

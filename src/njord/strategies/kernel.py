@@ -4,10 +4,14 @@ A strategy is its parameters, its state and ``decide``. This class is the engine
 that the compiled venue keeps (``venues.simulated.kernels.client``), event by event, and turns answers into orders.
 """
 
+import ast
 import dataclasses
+import inspect
+import textwrap
+import types
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, NoReturn, dataclass_transform
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +26,7 @@ from njord.domain.event import (
     TimerFired,
 )
 from njord.domain.fill import Fill
-from njord.domain.ids import ClientOrderId
+from njord.domain.ids import ClientOrderId, InstrumentId
 from njord.domain.market import BookUpdate, Trade, TradingStatus
 from njord.domain.order import TimeInForce
 from njord.market.book import Guard
@@ -42,6 +46,7 @@ from njord.market.view import (
     NOTES_MAX,
     ONE_SIDED,
     ORDERS_MAX,
+    REPLACE,
     SENT,
     VIEW,
 )
@@ -56,6 +61,10 @@ _TIMES_IN_FORCE = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForc
 _TYPES = {float: "f8", int: "i8", bool: "i8", "float": "f8", "int": "i8", "bool": "i8"}
 
 
+class KernelError(ValueError):
+    """A kernel strategy cannot be compiled, or went wrong. The message names its file and line."""
+
+
 class Own:
     """One of our orders, as far as we know it."""
 
@@ -66,6 +75,40 @@ class Own:
         self.quantity_lots = self.leaves_lots = lots
         self.state = SENT
         self.ahead = 0
+
+
+class _Side:
+    """The engine's side of a strategy at work. A thing of its own: a strategy is known by its parameters alone."""
+
+    __slots__ = (
+        "answer",
+        "compiled",
+        "grids",
+        "heard_since",
+        "index",
+        "last_order",
+        "names",
+        "own",
+        "timer_set",
+        "view",
+    )
+
+    def __init__(self) -> None:
+        self.compiled: Decide | None = None
+        self.begin([], [])
+
+    def begin(self, names: list[InstrumentId], grids: list[tuple[Decimal, Decimal]]) -> None:
+        """Make ready for a run."""
+        self.names, self.grids = names, grids
+        self.index = {name: k for k, name in enumerate(names)}
+        self.view: Records = np.zeros(len(names), dtype=VIEW).view(np.recarray)
+        self.answer: Records = np.zeros(1, dtype=ANSWER).view(np.recarray)
+        for k, (tick, lot) in enumerate(grids):
+            self.view[k].price_tick, self.view[k].quantity_lot = tick, lot
+        self.own: dict[int, Own] = {}
+        self.last_order = [(0, 0, 0)] * len(names)  # Moment, sign and depth of the last market order
+        self.heard_since = 0
+        self.timer_set = False
 
 
 @dataclass_transform(kw_only_default=True)
@@ -97,15 +140,26 @@ class KernelStrategy(Strategy):
     def __post_init__(self) -> None:
         if not 0 <= self.every_ms <= 86_400_000:
             raise ValueError(f"every_ms must be from 0 to a day, was {self.every_ms}")
-        assert 1 <= self.depth <= LEVELS_MAX, self.depth
+        if not 1 <= self.depth <= LEVELS_MAX:
+            raise ValueError(f"depth must be from 1 to {LEVELS_MAX}, was {self.depth}")
+        if type(self).decide is KernelStrategy.decide:
+            raise KernelError(f"{placed(type(self))}: {type(self).__name__} has no decide(view, params, state, out)")
         self.params = _params(self)
         self.state = self.fresh()
-        self.compiled: Decide | None = None
+        self._side = _Side()
 
     @staticmethod
     def decide(view: Any, params: Any, state: Any, out: Any) -> None:
         """Look at the views, remember in ``state``, ask through ``out``."""
-        raise NotImplementedError
+
+    @property
+    def compiled(self) -> Decide | None:
+        """``decide`` as the engine calls it, of whole arrays; None for plain Python."""
+        return self._side.compiled
+
+    @compiled.setter
+    def compiled(self, ask: Decide | None) -> None:
+        self._side.compiled = ask
 
     @property
     def every_ns(self) -> int:
@@ -122,22 +176,12 @@ class KernelStrategy(Strategy):
 
     def on_start(self, desk: Desk) -> None:
         self.state = self.fresh()
-        self._names = desk.instruments
-        self._index = {name: k for k, name in enumerate(desk.instruments)}
-        self._view: Records = np.zeros(len(self._names), dtype=VIEW).view(np.recarray)
-        self._answer: Records = np.zeros(1, dtype=ANSWER).view(np.recarray)
-        for k, name in enumerate(self._names):
-            definition = desk.definition(name)
-            self._view[k].price_tick, self._view[k].quantity_lot = definition.price_tick, definition.quantity_lot
-        self._grids = [(desk.definition(name).price_tick, desk.definition(name).quantity_lot) for name in self._names]
-        self._own: dict[int, Own] = {}
-        self._last_order = [(0, 0, 0)] * len(self._names)  # Moment, sign and depth of the last market order
-        self._heard_since = 0
-        self._timer_set = False
+        definitions = [desk.definition(name) for name in desk.instruments]
+        self._side.begin(list(desk.instruments), [(each.price_tick, each.quantity_lot) for each in definitions])
 
     def on_book(self, update: BookUpdate, desk: Desk) -> None:
-        k = self._index[update.instrument_id]
-        view, book = self._view[k], desk.book(update.instrument_id)
+        k = self._side.index[update.instrument_id]
+        view, book = self._side.view[k], desk.book(update.instrument_id)
         assert book is not None, update
         best_bid, best_ask = book.best_bid(), book.best_ask()
         assert best_bid is not None, update
@@ -150,51 +194,51 @@ class KernelStrategy(Strategy):
         view.bid_ticks, view.bid_lots, view.ask_ticks, view.ask_lots = bid, bid_lots, ask, ask_lots
         view.updates += 1
         view.heard_ns = desk.time_ns
-        for own in self._own.values():
+        for own in self._side.own.values():
             if own.instrument == k and own.state != SENT and own.limit_ticks != NO_PRICE:
                 own.ahead = min(own.ahead, book.lots_at(own.limit_ticks)[0 if own.sign > 0 else 1])
         self._heard(desk)
 
     def on_trade(self, trade: Trade, desk: Desk) -> None:
-        k = self._index[trade.instrument_id]
-        view, sign, price = self._view[k], int(trade.aggressor), trade.price_ticks
+        k = self._side.index[trade.instrument_id]
+        view, sign, price = self._side.view[k], int(trade.aggressor), trade.price_ticks
         view.last_trade_ticks = price
         if sign and view.heard_ns:
             touch = int(view.ask_ticks - view.bid_ticks)
             depth = max(touch, sign * int(2 * price - view.bid_ticks - view.ask_ticks))
-            moment, last_sign, reached = self._last_order[k]
+            moment, last_sign, reached = self._side.last_order[k]
             same = (trade.venue_time_ns, sign) == (moment, last_sign)
             more = max(0, depth - reached) if same else depth
-            self._last_order[k] = (trade.venue_time_ns, sign, reached + more if same else depth)
+            self._side.last_order[k] = (trade.venue_time_ns, sign, reached + more if same else depth)
             side = "buy" if sign > 0 else "sell"
             view[f"{side}s"] += not same
             view[f"{side}_lots"] += trade.quantity_lots
             view[f"{side}_depth_half_ticks"] += more
             view[f"{side}_touch_half_ticks"] += 0 if same else touch
-        for own in self._own.values():
+        for own in self._side.own.values():
             if own.instrument == k and own.state != SENT and own.limit_ticks == price and own.sign != sign:
                 own.ahead = max(0, own.ahead - trade.quantity_lots)
         self._heard(desk)
 
     def on_event(self, event: Event, desk: Desk) -> None:
-        if isinstance(event, TradingStatus) and event.instrument_id in self._index:
-            self._view[self._index[event.instrument_id]].halted = event.halted
+        if isinstance(event, TradingStatus) and event.instrument_id in self._side.index:
+            self._side.view[self._side.index[event.instrument_id]].halted = event.halted
 
     def on_fill(self, fill: Fill, desk: Desk) -> None:
         number = _number(fill.client_order_id)
-        own = self._own[number]
-        view = self._view[own.instrument]
+        own = self._side.own[number]
+        view = self._side.view[own.instrument]
         own.leaves_lots -= fill.quantity_lots
         view.position_lots += own.sign * fill.quantity_lots
         view["bought_lots" if own.sign > 0 else "sold_lots"] += fill.quantity_lots
         if own.leaves_lots == 0:
-            del self._own[number]
+            del self._side.own[number]
         if self.wake_on_fills:
             self._ask(desk, timer=False)
 
     def on_order(self, news: OrderNews, desk: Desk) -> None:
         number = _number(news.client_order_id)
-        own = self._own.get(number)
+        own = self._side.own.get(number)
         if own is None:
             return
         if isinstance(news, OrderAccepted):
@@ -208,23 +252,24 @@ class KernelStrategy(Strategy):
         elif isinstance(news, CancelRejected):
             own.state = LIVE if own.state == CANCELLING else own.state
         else:
-            self._view[own.instrument].rejected += isinstance(news, (OrderRejected, Refused))
-            del self._own[number]
+            self._side.view[own.instrument].rejected += isinstance(news, (OrderRejected, Refused))
+            if not (isinstance(news, Refused) and desk.order(news.client_order_id) is not None):
+                del self._side.own[number]  # Of an order that is open, a replacement was refused, and it lives on
 
     def on_timer(self, timer: TimerFired, desk: Desk) -> None:
         self._ask(desk, timer=True)
 
     def _join(self, own: Own, desk: Desk) -> None:
-        book = desk.book(self._names[own.instrument])
+        book = desk.book(self._side.names[own.instrument])
         if book is not None and own.limit_ticks != NO_PRICE:
             own.ahead = book.lots_at(own.limit_ticks)[0 if own.sign > 0 else 1]
 
     def _heard(self, desk: Desk) -> None:
-        self._heard_since += 1
+        self._side.heard_since += 1
         if self.every_ns == 0:
             self._ask(desk, timer=False)
-        elif not self._timer_set:
-            self._timer_set = True
+        elif not self._side.timer_set:
+            self._side.timer_set = True
             self._set_timer(desk)
 
     def _set_timer(self, desk: Desk) -> None:
@@ -233,33 +278,33 @@ class KernelStrategy(Strategy):
 
     def _ask(self, desk: Desk, *, timer: bool) -> None:
         self._show(desk)
-        answer = self._answer[0]
+        answer = self._side.answer[0]
         if self.compiled is not None:
-            self.compiled(self._view, self.params, self.state, self._answer)
+            self.compiled(self._side.view, self.params, self.state, self._side.answer)
         else:
-            self.decide(self._view, self.params[0], self.state[0], answer)
+            self.decide(self._side.view, self.params[0], self.state[0], answer)
         if answer.commands > COMMANDS_MAX or answer.notes > NOTES_MAX:
-            raise ValueError(f"asked for {max(answer.commands, answer.notes)} things at once")
+            self._wrong(f"asked for {max(answer.commands, answer.notes)} things at once", int(answer.line))
         for i in range(answer.commands):
             if answer.kind[i] == NEW:
                 self._new(answer, i, desk)
             else:
                 self._change(answer, i, desk)
         for i in range(answer.notes):
-            name = self._names[int(answer.note_instrument[i])]
+            name = self._side.names[int(answer.note_instrument[i])]
             desk.note(f"{name}: {self.note_text(int(answer.note_code[i]), float(answer.note_value[i]))}")
         answer.commands = answer.notes = 0
         for field in COUNTED:
-            self._view[field] = 0
+            self._side.view[field] = 0
         if timer:
-            self._timer_set = bool(self._heard_since or self._own)
-            if self._timer_set:
+            self._side.timer_set = bool(self._side.heard_since or self._side.own)
+            if self._side.timer_set:
                 self._set_timer(desk)
-        self._heard_since = 0
+        self._side.heard_since = 0
 
     def _show(self, desk: Desk) -> None:
-        for k, name in enumerate(self._names):
-            view, book = self._view[k], desk.book(name)
+        for k, name in enumerate(self._side.names):
+            view, book = self._side.view[k], desk.book(name)
             view.time_ns, view.orders = desk.time_ns, 0
             guard = Guard.EMPTY if book is None else book.guard()
             view.guard = _GUARDS.get(guard, GAP)
@@ -268,8 +313,8 @@ class KernelStrategy(Strategy):
                 for i in range(self.depth):
                     ticks, lots = levels[i] if i < len(levels) else (0, 0)
                     view[f"{side}_ticks"][i], view[f"{side}_lots"][i] = ticks, lots
-        for number, own in self._own.items():
-            view = self._view[own.instrument]
+        for number, own in self._side.own.items():
+            view = self._side.view[own.instrument]
             n = int(view.orders)
             if n < ORDERS_MAX:
                 view.order_number[n], view.order_state[n], view.order_sign[n] = number, own.state, own.sign
@@ -281,21 +326,28 @@ class KernelStrategy(Strategy):
         lots, k, sign = int(answer.lots[i]), int(answer.instrument[i]), int(answer.sign[i])
         if lots == 0:
             return
-        if lots < 0 or not 0 <= k < len(self._names) or sign not in (1, -1):
-            raise ValueError(f"asked for an order of {lots} lots, sign {sign}, of instrument {k}")
+        if lots < 0 or not 0 <= k < len(self._side.names) or sign not in (1, -1):
+            self._wrong(f"asked for an order of {lots} lots, sign {sign}, of instrument {k}", int(answer.lines[i]))
         limit_ticks, stop_ticks = int(answer.limit_ticks[i]), int(answer.stop_ticks[i])
-        tick, lot = self._grids[k]
+        tick, lot = self._side.grids[k]
         ask = desk.buy if sign > 0 else desk.sell
+        time_in_force = int(answer.time_in_force[i])
+        if not 0 <= time_in_force < len(_TIMES_IN_FORCE):
+            self._wrong(f"asked for an order with time in force {time_in_force}", int(answer.lines[i]))
         order_id = ask(
-            lots * lot, instrument=self._names[k], limit=_price(limit_ticks, tick), stop=_price(stop_ticks, tick),
-            time_in_force=_TIMES_IN_FORCE[int(answer.time_in_force[i])], post_only=bool(answer.post_only[i]),
+            lots * lot, instrument=self._side.names[k], limit=_price(limit_ticks, tick), stop=_price(stop_ticks, tick),
+            time_in_force=_TIMES_IN_FORCE[time_in_force], post_only=bool(answer.post_only[i]),
             reduce_only=bool(answer.reduce_only[i]),
         )  # fmt: skip
-        self._own[_number(order_id)] = Own(k, sign, lots, limit_ticks)
+        self._side.own[_number(order_id)] = Own(k, sign, lots, limit_ticks)
+
+    def _wrong(self, what: str, line: int) -> NoReturn:
+        code = inspect.unwrap(type(self).decide).__code__
+        raise_at(ValueError(what), code.co_filename, line or code.co_firstlineno)
 
     def _change(self, answer: Any, i: int, desk: Desk) -> None:
         number = int(answer.order[i])
-        own = self._own.get(number)
+        own = self._side.own.get(number)
         if own is None:
             return
         order_id = next(o.client_order_id for o in desk.open_orders() if _number(o.client_order_id) == number)
@@ -303,22 +355,23 @@ class KernelStrategy(Strategy):
             if own.state != CANCELLING:
                 own.state = CANCELLING
                 desk.cancel(order_id)
-        elif answer.lots[i] > 0:
-            tick, lot = self._grids[own.instrument]
+        elif answer.kind[i] == REPLACE and answer.lots[i] > 0:
+            tick, lot = self._side.grids[own.instrument]
             desk.replace(order_id, quantity=int(answer.lots[i]) * lot, limit=_price(int(answer.limit_ticks[i]), tick))
 
 
 def fresh_state(strategy: type[KernelStrategy]) -> Records:
-    """Return a strategy's state at its beginning. Raises TypeError naming what is neither a number nor an array."""
+    """Return a strategy's state at its beginning. Raises KernelError naming what is neither a number nor an array."""
     fields: list[Any] = []
     for name, hint in getattr(strategy.State, "__annotations__", {}).items():
         first = getattr(strategy.State, name, 0)
-        if isinstance(first, np.ndarray):
+        if isinstance(first, np.ndarray) and first.dtype.kind in "fiub":
             fields.append((name, first.dtype, first.shape))
         elif hint in _TYPES and isinstance(first, (int, float)):
             fields.append((name, _TYPES[hint]))
         else:
-            raise TypeError(f"{strategy.__name__}.State.{name} must be float, int, bool or an array, was {hint!r}")
+            what = f"{strategy.__name__}.State.{name} must be float, int, bool or an array of them"
+            raise KernelError(f"{placed(strategy, name)}: {what}, was {_called(hint)} = {first!r}")
     state: Records = np.zeros(1, dtype=np.dtype(fields or [("nothing", "i8")], align=True)).view(np.recarray)
     for name, *_ in fields:
         state[name] = getattr(strategy.State, name, 0)
@@ -331,12 +384,43 @@ def _params(strategy: KernelStrategy) -> Records:
     for field in fields:
         value = getattr(strategy, field.name)
         if field.type not in _TYPES or not isinstance(value, (int, float)):
-            raise TypeError(f"parameter {field.name} must be a number, was {value!r}")
+            what = f"parameter {field.name} must be float, int or bool"
+            raise KernelError(f"{placed(type(strategy), field.name)}: {what}, was {_called(field.type)} = {value!r}")
     dtype = np.dtype([(field.name, _TYPES[field.type]) for field in fields], align=True)
     record: Records = np.zeros(1, dtype=dtype).view(np.recarray)
     for field in fields:
         record[field.name] = getattr(strategy, field.name)
     return record
+
+
+def placed(strategy: type[KernelStrategy], field: str | None = None) -> str:
+    """Return ``file, line n`` of a strategy or of where it declares a field; the file alone without source."""
+    try:
+        lines, first = inspect.getsourcelines(strategy)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        code = getattr(inspect.unwrap(strategy.decide), "__code__", None)
+        return strategy.__name__ if code is None else code.co_filename.rpartition("/")[2]
+    declared = (
+        node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == field
+    )
+    line = next((node.lineno for node in declared), 1)
+    return f"{(inspect.getsourcefile(strategy) or '').rpartition('/')[2]}, line {first + line - 1}"
+
+
+def raise_at(error: Exception, file: str, line: int) -> NoReturn:
+    """Raise an error as if a line of a file had: who looks at where it came from finds the strategy's own code."""
+    code = _raise.__code__.replace(co_filename=file, co_firstlineno=line - 1, co_name="decide", co_qualname="decide")
+    types.FunctionType(code, {})(error.with_traceback(None))
+    raise AssertionError(error)  # Never reached
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+def _called(hint: Any) -> str:
+    return hint if isinstance(hint, str) else getattr(hint, "__name__", repr(hint))
 
 
 def _number(order_id: ClientOrderId) -> int:

@@ -1,12 +1,14 @@
 """What a kernel strategy may ask for: orders, cancels, replacements, a two-sided quote, a note for the record.
 
 Each function fills in the answer (``market.view.ANSWER``) that ``decide`` is handed. Prices are ticks, quantities lots,
-``instrument`` is the position of its view. More than COMMANDS_MAX commands, or a quantity below 0, stops the strategy.
+``instrument`` is the position of its view. What is no whole number is cut off towards zero. More than COMMANDS_MAX
+commands, a quantity below 0, or a price or quantity that is no number stops the strategy.
+
+They are compiled into whoever calls them; where numba is not there they are plain Python, and do the same.
 """
 
-from typing import Any
-
-from numba import njit
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from njord.market.view import (
     CANCEL,
@@ -20,60 +22,117 @@ from njord.market.view import (
     SENT,
 )
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+try:
+    from numba import njit
+except ModuleNotFoundError:
+
+    def njit() -> Callable[[F], F]:  # type: ignore[no-redef]
+        """Leave a function as it is. Reference: numba.njit, which compiles it."""
+        return lambda function: function
+
+
+WHOLE_MAX = 2.0**63
+
+
+@njit()
+def number(value: float) -> float:
+    """Return a number. Raises ValueError for what is none, or too large to count with.
+
+    Reference: itself as plain Python, where int(value) raises for the same.
+    """
+    if -WHOLE_MAX <= value < WHOLE_MAX:
+        return value
+    raise ValueError("cannot make an integer of what is no number, or infinite")
+
+
+@njit()
+def whole(value: float) -> int:
+    """Return a number without its fraction. Raises ValueError for what is no number, or too large to count with.
+
+    Reference: int, of which compiled code makes some number whatever it is given.
+    """
+    return int(number(value))
+
 
 @njit()
 def order(
     out: Any, instrument: int, sign: int, lots: int, limit_ticks: int, stop_ticks: int, time_in_force: int,
     post_only: int, reduce_only: int,
 ) -> None:  # fmt: skip
-    """Ask for an order of any kind. ``NO_PRICE`` for no limit (at market) and for no trigger."""
+    """Ask for an order of any kind. ``NO_PRICE`` for no limit (at market) and for no trigger.
+
+    Reference: engine.desk.StrategyDesk.buy and sell, which an answer becomes a call of.
+    """
     i = out.commands
     out.commands = i + 1
     if i < COMMANDS_MAX:
         out.kind[i], out.instrument[i], out.order[i], out.sign[i] = NEW, instrument, 0, sign
-        out.lots[i], out.limit_ticks[i], out.stop_ticks[i] = lots, limit_ticks, stop_ticks
+        out.lots[i], out.limit_ticks[i], out.stop_ticks[i] = whole(lots), whole(limit_ticks), whole(stop_ticks)
         out.time_in_force[i], out.post_only[i], out.reduce_only[i] = time_in_force, post_only, reduce_only
+        out.lines[i] = out.line
 
 
 @njit()
 def buy(out: Any, instrument: int, lots: int, limit_ticks: int) -> None:
-    """Bid, post-only, until cancelled."""
+    """Bid, post-only, until cancelled.
+
+    Reference: engine.desk.StrategyDesk.buy.
+    """
     order(out, instrument, 1, lots, limit_ticks, NO_PRICE, GTC, 1, 0)
 
 
 @njit()
 def sell(out: Any, instrument: int, lots: int, limit_ticks: int) -> None:
-    """Offer, post-only, until cancelled."""
+    """Offer, post-only, until cancelled.
+
+    Reference: engine.desk.StrategyDesk.sell.
+    """
     order(out, instrument, -1, lots, limit_ticks, NO_PRICE, GTC, 1, 0)
 
 
 @njit()
 def take(out: Any, instrument: int, sign: int, lots: int) -> None:
-    """Trade at market."""
+    """Trade at market.
+
+    Reference: engine.desk.StrategyDesk.buy and sell, without a limit.
+    """
     order(out, instrument, sign, lots, NO_PRICE, NO_PRICE, GTC, 0, 0)
 
 
 @njit()
 def cancel(out: Any, number: int) -> None:
-    """Cancel an own order. One that is being cancelled already, or is done, is left alone."""
+    """Cancel an own order. One that is being cancelled already, or is done, is left alone.
+
+    Reference: engine.desk.StrategyDesk.cancel.
+    """
     i = out.commands
     out.commands = i + 1
     if i < COMMANDS_MAX:
-        out.kind[i], out.order[i] = CANCEL, number
+        out.kind[i], out.order[i], out.lines[i] = CANCEL, number, out.line
 
 
 @njit()
 def replace(out: Any, number: int, lots: int, limit_ticks: int) -> None:
-    """Change an own order's total quantity and limit. It loses its place unless it only gets smaller."""
+    """Change an own order's total quantity and limit; NO_PRICE leaves the limit. It loses its place unless it only gets
+    smaller.
+
+    Reference: engine.desk.StrategyDesk.replace.
+    """
     i = out.commands
     out.commands = i + 1
     if i < COMMANDS_MAX:
-        out.kind[i], out.order[i], out.lots[i], out.limit_ticks[i] = REPLACE, number, lots, limit_ticks
+        out.kind[i], out.order[i], out.lines[i] = REPLACE, number, out.line
+        out.lots[i], out.limit_ticks[i] = whole(lots), whole(limit_ticks)
 
 
 @njit()
 def cancel_all(view: Any, out: Any, instrument: int) -> None:
-    """Cancel every own order of an instrument."""
+    """Cancel every own order of an instrument.
+
+    Reference: engine.desk.StrategyDesk.cancel_all.
+    """
     seen = view[instrument]
     for i in range(seen.orders):
         if seen.order_state[i] != CANCELLING:
@@ -82,7 +141,10 @@ def cancel_all(view: Any, out: Any, instrument: int) -> None:
 
 @njit()
 def note(out: Any, instrument: int, code: int, value: float) -> None:
-    """Put a number on record. What the code means is in the strategy's ``notes``."""
+    """Put a number on record. What the code means is in the strategy's ``notes``.
+
+    Reference: engine.desk.StrategyDesk.note.
+    """
     i = out.notes
     out.notes = i + 1
     if i < NOTES_MAX:
@@ -94,6 +156,8 @@ def quote(view: Any, out: Any, instrument: int, bid_ticks: int, bid_lots: int, a
     """Have one bid and one ask, post-only: what rests as asked stays where it is in its queue, anything else goes.
 
     0 lots: nothing on that side. A quote that would meet our own order on the other side waits until that one is gone.
+
+    Reference: itself as plain Python.
     """
     quote_side(view, out, instrument, 1, bid_ticks, bid_lots)
     quote_side(view, out, instrument, -1, ask_ticks, ask_lots)
@@ -101,7 +165,11 @@ def quote(view: Any, out: Any, instrument: int, bid_ticks: int, bid_lots: int, a
 
 @njit()
 def quote_side(view: Any, out: Any, instrument: int, sign: int, ticks: int, lots: int) -> None:
-    """Have one order on one side, as ``quote`` does."""
+    """Have one order on one side, as ``quote`` does.
+
+    Reference: itself as plain Python.
+    """
+    ticks, lots = whole(ticks), whole(lots)
     seen = view[instrument]
     kept = False
     meets = False
@@ -121,7 +189,10 @@ def quote_side(view: Any, out: Any, instrument: int, sign: int, ticks: int, lots
 
 @njit()
 def open_lots(view: Any, instrument: int, sign: int) -> int:
-    """Return what own orders of one side could still fill, those being cancelled included."""
+    """Return what own orders of one side could still fill, those being cancelled included.
+
+    Reference: engine.desk.StrategyDesk.open_orders, summed.
+    """
     seen = view[instrument]
     lots = 0
     for i in range(seen.orders):
@@ -132,7 +203,10 @@ def open_lots(view: Any, instrument: int, sign: int) -> int:
 
 @njit()
 def in_flight(view: Any, instrument: int) -> int:
-    """Return how many own orders are on their way to the venue or to their cancellation."""
+    """Return how many own orders are on their way to the venue or to their cancellation.
+
+    Reference: execution.oms.Tracked.status, counted.
+    """
     seen = view[instrument]
     count = 0
     for i in range(seen.orders):
