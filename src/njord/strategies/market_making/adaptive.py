@@ -25,6 +25,7 @@ from njord.strategies.market_making.learning import (
     NS_PER_S,
     PENDING_MAX,
     fair_value,
+    forget_toxicity,
     learn_arrivals,
     learn_fair_value,
     learn_markouts,
@@ -92,6 +93,7 @@ class AdaptiveMaker(KernelStrategy):
     markout_half_life_fills: float = 30.0
     markout_target_ticks: float = 0.0
     toxicity_gain: float = 0.02
+    toxicity_half_life_s: float = 120.0  # Without new fills, what a side was widened by is half by then
     stale_ms: float = 5_000.0
     jump_s: float = 30.0
     rejects_max: float = 5.0  # Rejected orders that make a storm, forgotten by half a second
@@ -155,7 +157,7 @@ class AdaptiveMaker(KernelStrategy):
         super().__post_init__()
         for name in ("gamma", "volatility_half_life_s", "arrivals_half_life_orders", "fair_half_life_s", "width",
                      "half_spread_max_ticks", "markout_s", "markout_half_life_fills", "stale_ms", "jump_s",
-                     "rejects_max", "burst_sigmas", "note_every_s"):  # fmt: skip
+                     "rejects_max", "burst_sigmas", "toxicity_half_life_s", "note_every_s"):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be > 0, was {getattr(self, name)}")
         if not 0 < self.quantity <= self.position_max:
@@ -228,6 +230,7 @@ def _learn(view: Any, params: Any, state: Any, out: Any, elapsed_s: float) -> in
     remember_fill(state, 1, seen.time_ns, seen.bought_lots, state.quote_ticks[1], state.fair)
     learn_markouts(state, seen.time_ns, mid, params.markout_s, params.markout_half_life_fills, params.toxicity_gain,
                    params.markout_target_ticks + params.maker_fee * mid)  # fmt: skip
+    forget_toxicity(state, elapsed_s, params.toxicity_half_life_s)
     learn_arrivals(state, seen, elapsed_s, params.arrivals_half_life_orders)
     if state.mid > 0.0 and elapsed_s > 0.0:
         sigma = state.sigma

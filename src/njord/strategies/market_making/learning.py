@@ -18,11 +18,13 @@ from njord.strategies.market_making.kernels import (
     ewma_volatility,
 )
 
-FEATURES = 3  # Of the fair value: imbalance of the touch, order flow, the leading market's move
+FEATURES = 4  # Of the fair value: imbalance of the touch, order flow, the leading market's move, who took
 PENDING_MAX = 256  # Own fills whose markout is not known yet; beyond it, a fill is not learned from
 NS_PER_S = 1e9
 # The least that is known of a regression before it is used, in decisions
 DECISIONS_MIN = 50.0
+# And the least number of own fills from which their worth is believed
+FILLS_MIN = 20.0
 
 
 @njit()
@@ -84,6 +86,7 @@ def fair_value(state: Any, seen: Any, lead_move: float) -> float:
     state.feature[0] = imbalance(seen) * (seen.ask_ticks - seen.bid_ticks)
     state.feature[1] = float(seen.flow_lots) / max(1.0, float(seen.bid_lots + seen.ask_lots))
     state.feature[2] = lead_move
+    state.feature[3] = float(seen.buys - seen.sells)
     mid = touch_mid(seen)
     if state.decisions < DECISIONS_MIN:
         return mid
@@ -126,8 +129,10 @@ def learn_side(
         state.excess[side] = keep * state.excess[side] + (depth_half_ticks - touch_half_ticks) / 2.0
         state.touch[side] = keep * state.touch[side] + touch_half_ticks / 2.0
         state.open_s[side] = 0.0
+    # Half a tick more, or k would be infinite until somebody has reached beyond the touch
+    excess = state.excess[side] + 0.5 if state.orders[side] > 0.0 else 0.0
     state.intensity[side], state.decay[side] = ewma_intensity_and_decay(
-        state.orders[side], state.waited_s[side], state.excess[side], state.touch[side], 1.0, state.open_s[side]
+        state.orders[side], state.waited_s[side], excess, state.touch[side], 1.0, state.open_s[side]
     )
 
 
@@ -142,12 +147,27 @@ def remember_fill(state: Any, side: int, time_ns: int, lots: int, price: float, 
 
 
 @njit()
+def forget_toxicity(state: Any, elapsed_s: float, half_life_s: float) -> None:
+    """Let own fills and what a side was widened by fade: a quote so far away that nothing fills it, or one fill in a
+    while, would never learn otherwise.
+    """
+    keep = ewma_keep(elapsed_s, half_life_s)
+    for side in range(2):
+        state.extra[side] *= keep
+        state.adverse[side] *= keep
+        state.fills[side] *= keep
+        state.markout_sum[side] *= keep
+        state.adverse_sum[side] *= keep
+        state.adverse_squares[side] *= keep
+
+
+@njit()
 def learn_markouts(state: Any, time_ns: int, mid: float, horizon_s: float, half_life_fills: float, gain: float,
                    target_ticks: float) -> None:  # fmt: skip
     """Take in own fills whose horizon has passed.
 
     Kept for each side, EWMA over fills: the mean markout d (m_{t+h} - p), and the move d (m_{t+h} - fair_t), of which
-    what is surely against us is the ``adverse`` part: its mean plus one standard error, if that is still below 0; a few
+    what is surely against us is the ``adverse`` part: its mean plus two standard errors, if that is still below 0; a few
     fills in a market that moves say nothing. ``extra`` is what the side is widened by beyond everything else: an
     integral controller, which grows while the markout is below its target and shrinks, down to nothing, while it is
     above. One fill counts for at most what the market moves anyway over the horizon.
@@ -168,7 +188,7 @@ def learn_markouts(state: Any, time_ns: int, mid: float, horizon_s: float, half_
         state.markout[side] = state.markout_sum[side] / count
         mean = state.adverse_sum[side] / count
         error = math.sqrt(max(0.0, state.adverse_squares[side] / count - mean * mean) / count)
-        state.adverse[side] = max(0.0, -mean - error) if count > 2.0 else 0.0
+        state.adverse[side] = max(0.0, -mean - 2.0 * error) if count >= FILLS_MIN else 0.0
         short = min(usual, max(-usual, target_ticks - markout))
         state.extra[side] = max(0.0, state.extra[side] + gain * short)
         state.first = (at + 1) % PENDING_MAX

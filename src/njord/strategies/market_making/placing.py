@@ -33,8 +33,10 @@ def depth_of(state: Any, params: Any, side: int, held: float, fee_ticks: float) 
     """
     sign = 1.0 if side == 1 else -1.0
     depth = state.half + sign * state.skew * held
-    floor = fee_ticks + state.adverse[side] + params.edge_ticks
-    return float(max(depth, floor) + (state.extra[side] if params.toxicity_guard else 0.0))
+    floor = fee_ticks + params.edge_ticks
+    if not params.toxicity_guard:
+        return float(max(depth, floor))
+    return float(max(depth, floor + state.adverse[side]) + state.extra[side])
 
 
 @njit()
