@@ -20,7 +20,7 @@ for _name, _target, _help in (
     ("replay", "njord.cli.replay:app", "Prove a run by doing it again."),
     ("check", "njord.cli.check:check", "Does a strategy look ahead, or depend on more than its events?"),
     ("bench", "njord.cli.bench:bench", "How fast this machine runs the engine."),
-    ("research", "njord.cli.research:app", "Reproduce papers: their numbers beside ours and exact ones."),
+    ("research", "njord.cli.research:app", "Papers done again, and what recorded markets say."),
     ("doctor", "njord.cli.doctor:doctor", "Is this machine ready?"),
 ):
     app.command(_target, name=_name, help=_help)

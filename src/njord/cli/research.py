@@ -1,6 +1,7 @@
-"""``njord research``: published results done again."""
+"""``njord research``: published results done again, and questions to recorded markets."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
@@ -23,7 +24,7 @@ PAPERS = {
 GAMMAS = (0.1, 0.01, 1.0)
 PIPE_CHARS = 200
 
-app = App(name="research", help="Reproduce papers: their numbers beside ours and exact ones.")
+app = App(name="research", help="Papers done again, and what recorded markets say.")
 
 
 @app.command
@@ -153,3 +154,59 @@ def _console() -> "Console":
 
     # A pipe has no width: cut nothing off for a reader that is not a terminal
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_CHARS)
+
+
+@app.command
+def basis(
+    first: Annotated[str, Parameter(name="FIRST", help="Such as BTC/USDT:USDT.BINANCE.")],
+    second: Annotated[str, Parameter(name="SECOND", help="What it is compared with, such as BTC/USDT.BINANCE.")],
+    /,
+    *,
+    every: Annotated[str, Parameter(help="The step: 100ms, 1s, 1m.")] = "1s",
+    catalog: Annotated[Path | None, Parameter(help="Folder of the catalog.")] = None,
+    out: Annotated[Path | None, Parameter(help="Write the series as CSV here.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """How far one instrument trades from another, tick by tick of their books, and which of them moves first."""
+    from njord.cli.paths import catalog_root
+    from njord.domain.ids import instrument_id
+    from njord.market.catalog import Catalog
+    from njord.research.basis import basis_of
+
+    every_ns = _step_ns(every)
+    found = basis_of(Catalog(catalog_root(catalog)), instrument_id(first), instrument_id(second), every_ns)
+    document = {
+        "first": first, "second": second, "every_ns": every_ns, "points": len(found.time_ns),
+        "mean_bps": float(found.basis_bps.mean()), "sd_bps": float(found.basis_bps.std()),
+        "min_bps": float(found.basis_bps.min()), "max_bps": float(found.basis_bps.max()),
+        "half_life_s": found.half_life_s, "lead_steps": found.lead, "lead_correlation": found.lead_correlation,
+        "same_correlation": found.same_correlation,
+    }  # fmt: skip
+    if out is not None:
+        rows = zip(found.time_ns.tolist(), found.first.tolist(), found.second.tolist(), found.basis_bps.tolist(),
+                   strict=True)  # fmt: skip
+        lines = ["time_ns,first,second,basis_bps", *(",".join(map(str, row)) for row in rows)]
+        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if json:
+        print_json(document)
+        return
+    life = "does not revert" if found.half_life_s is None else f"half-life {found.half_life_s:.2g} s"
+    print(f"{first} over {second}, {len(found.time_ns):,} points every {every}")
+    print(f"basis     {document['mean_bps']:+.3f} bps on average, sd {document['sd_bps']:.3f}, {life}")
+    print(f"range     {document['min_bps']:+.3f} … {document['max_bps']:+.3f} bps")
+    words = "at the same time"
+    if found.lead:
+        leader, lag = (second, found.lead) if found.lead > 0 else (first, -found.lead)
+        words = f"{leader} first, by {lag} steps"
+    print(f"moves     {words}: correlation {found.lead_correlation:.3f}; {found.same_correlation:.3f} in the same step")
+
+
+def _step_ns(text: str) -> int:
+    from njord.domain.clock import NS_PER_MS, interval_ns
+
+    if text.endswith("ms"):
+        count = text.removesuffix("ms")
+        if not (count.isdigit() and int(count) > 0):
+            raise ValueError(f"every: must be a whole number of milliseconds above 0, was {text!r}")
+        return int(count) * NS_PER_MS
+    return interval_ns(text)
