@@ -23,13 +23,28 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason="slow: asked for with --run-slow"))
 
 
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
+def shared_folder() -> Path:
+    """Return where the real market data are, if they are there."""
     said = os.environ.get("NJORD_SHARED_DATA")
     folder = Path(said) if said else Path(__file__).parents[2] / "shared" / "data"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    folder = shared_folder()
     if not folder.is_dir():
         pytest.skip(f"no real market data at {folder}; say where it is with NJORD_SHARED_DATA")
     return folder
+
+
+@pytest.fixture
+def kernel_home(tmp_path) -> Path:
+    """A home of its own that shares compiled code."""
+    home = tmp_path / "home"
+    home.mkdir()
+    share_kernels(home)
+    return home
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +58,19 @@ def no_network(monkeypatch, request):
         monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
+def share_kernels(home: Path) -> None:
+    """Let a home keep its compiled code where all tests do."""
+    kernels = Path(__file__).parents[1] / "out" / "kernels"
+    kernels.mkdir(parents=True, exist_ok=True)
+    (home / "kernels").symlink_to(kernels)
+
+
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch, tmp_path_factory):
-    """Tests never touch the user's own NJORD_HOME."""
-    monkeypatch.setenv("NJORD_HOME", str(tmp_path_factory.mktemp("home")))
+    """Tests never touch the user's own NJORD_HOME. Compiled code they share: its name says what it was made of."""
+    home = tmp_path_factory.mktemp("home")
+    share_kernels(home)
+    monkeypatch.setenv("NJORD_HOME", str(home))
 
 
 @pytest.fixture

@@ -22,13 +22,18 @@ def name(page):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=name)
-def test_the_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
+def test_the_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch, kernel_home, request):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NJORD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NJORD_HOME", str(kernel_home))
     monkeypatch.syspath_prepend(str(tmp_path))
     for example in (ROOT / "examples").glob("*.*"):
         (tmp_path / "examples").mkdir(exist_ok=True)
         (tmp_path / "examples" / example.name).write_bytes(example.read_bytes())
+    if "btcusdt.gz" in page.read_text():
+        tape = (
+            request.getfixturevalue("shared_data") / "market" / "binance_l2_20240808" / "usdm" / "btcusdt_20240808.gz"
+        )
+        (tmp_path / "btcusdt.gz").write_bytes(tape.read_bytes())
     names = {"__name__": "docs", "os": os}
     for language, options, body in BLOCK.findall(page.read_text()):
         file = re.search(r"file=(\S+)", options)

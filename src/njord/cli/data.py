@@ -68,6 +68,36 @@ def import_(
 
 
 @app.command
+def generate(
+    instrument: Annotated[str, Parameter(name="INSTRUMENT", help="Such as SYN/USD.SIM.")],
+    /,
+    *,
+    minutes: Annotated[float, Parameter(help="How long; 120 at most.")] = 10.0,
+    seed: Annotated[int, Parameter(help="The same seed makes the same market.")] = 1,
+    informed: Annotated[float, Parameter(help="Share of takers who know where the price goes, 0 to 1.")] = 0.3,
+    volatility: Annotated[float, Parameter(help="Of the efficient price, in ticks per square root of a second.")] = 1.0,
+    takers: Annotated[float, Parameter(help="Market orders a second.")] = 10.0,
+    catalog: CatalogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make an order book and its trades, order by order, in which everything is known; replaces what was made before."""
+    from njord.cli.paths import catalog_root
+    from njord.domain.ids import instrument_id
+    from njord.engine.sample import write_book
+    from njord.market.catalog import Catalog
+    from njord.market.synthetic.order_by_order import Flow
+
+    name = instrument_id(instrument)
+    flow = Flow(informed_share=informed, volatility_ticks_per_sqrt_s=volatility, takers_per_s=takers)
+    with Progress("generate"):
+        book, trades = write_book(Catalog(catalog_root(catalog)), name, seed, minutes, flow)
+    if json:
+        print_json({"instrument": str(name), "book_rows": book, "trades_rows": trades, "seed": seed})
+    else:
+        print(f"{name}: {book:,} rows of book, {trades:,} trades")
+
+
+@app.command
 def ls(*, catalog: CatalogOption = None, json: JsonOption = False) -> None:
     """List what the catalog has."""
     from njord.cli.paths import catalog_root

@@ -5,10 +5,17 @@ Hourly bars come from a price process. Trades come from an exchange of our own: 
 
 from pathlib import Path
 
+from decimal import Decimal
+
 import numpy as np
 
 from njord.domain.clock import NS_PER_S, time_ns
+from njord.domain.ids import InstrumentId
+from njord.domain.instrument import Instrument, InstrumentKind
+from njord.domain.market import Kind
 from njord.domain.order import Side
+from njord.market.catalog import Catalog, DatasetId
+from njord.market.synthetic.order_by_order import Flow, columns_of, generate
 from njord.market.synthetic.order_flow import Act, Action, FlowSettings, actions
 from njord.market.synthetic.prices import regime_path, volumes
 from njord.venues.simulated.matching import Match, MatchingBook
@@ -17,6 +24,8 @@ HOURS_PER_YEAR = 8_766
 STEPS_PER_BAR = 60
 BARS_START = "2022-01-01"
 TRADES_START = "2024-01-01"
+# Of a book made order by order: about 40,000 rows a minute are in memory until they are written
+BOOK_MINUTES_MAX = 120
 
 
 def write_bars(path: Path, seed: int, bars: int, start_price: float) -> None:
@@ -49,6 +58,29 @@ def write_trades(path: Path, seed: int, duration_s: float, start_ticks: int) -> 
                 seconds = f"{action.time_ns // NS_PER_S}.{action.time_ns % NS_PER_S // 100_000:04d}"
                 file.write(f"{seconds},{match.price_ticks / 100:.2f},{match.lots / 1000:.3f}\n")
     return count
+
+
+def write_book(catalog: Catalog, name: InstrumentId, seed: int, minutes: float, flow: Flow) -> tuple[int, int]:
+    """Write an L2 book and its trades, made order by order, into a catalog. Return how many rows of each.
+
+    The instrument is a spot pair with a tick of 0.01 and a lot of 0.001, unless the catalog has it defined already.
+    Raises ValueError beyond BOOK_MINUTES_MAX, and ModuleNotFoundError without numba.
+    """
+    if not 0 < minutes <= BOOK_MINUTES_MAX:
+        raise ValueError(f"minutes must be above 0 and at most {BOOK_MINUTES_MAX}, was {minutes:g}")
+    base, _, quote = name.partition(".")[0].partition(":")[0].partition("/")
+    if not any(known.instrument_id == name for known in catalog.instruments()):
+        catalog.define(
+            Instrument(
+                instrument_id=name, kind=InstrumentKind.SPOT, base=base, quote=quote or "USD",
+                price_tick=Decimal("0.01"), quantity_lot=Decimal("0.001"),
+            )
+        )  # fmt: skip
+    tape = generate(np.random.default_rng([seed, 3]), flow, minutes * 60)
+    written = [
+        catalog.write(DatasetId(name, kind), columns_of(tape, kind), replace=True) for kind in (Kind.BOOK, Kind.TRADES)
+    ]
+    return written[0], written[1]
 
 
 def act_on(book: MatchingBook, order_id: int, action: Action) -> list[Match]:
