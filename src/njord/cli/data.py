@@ -80,7 +80,7 @@ def generate(
     catalog: CatalogOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make an order book and its trades, order by order, in which everything is known; replaces what was made before."""
+    """Make a book and its trades, order by order, in which everything is known; replaces what was made before."""
     from njord.cli.paths import catalog_root
     from njord.domain.ids import instrument_id
     from njord.engine.sample import write_book

@@ -3,9 +3,8 @@
 Hourly bars come from a price process. Trades come from an exchange of our own: order flow through price-time matching.
 """
 
-from pathlib import Path
-
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 
