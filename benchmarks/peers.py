@@ -140,7 +140,7 @@ def install(peer: Peer, python: str) -> str | None:
     home = OUT / peer.name
     commands = (
         [uv, "venv", "--quiet", "--clear", "--python", python, str(home)],
-        [uv, "pip", "install", "--quiet", "--python", str(_python(peer)), "--only-binary", ":all:",
+        [uv, "pip", "install", "--quiet", "--python", str(python_of(peer)), "--only-binary", ":all:",
          "--requirement", str(HERE / "peers" / f"{peer.name}.txt")],
     )  # fmt: skip
     for command in commands:
@@ -150,7 +150,8 @@ def install(peer: Peer, python: str) -> str | None:
     return None
 
 
-def _python(peer: Peer) -> Path:
+def python_of(peer: Peer) -> Path:
+    """Return the interpreter of a peer's environment."""
     if peer.name == "njord":
         return Path(sys.executable)
     folder = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
@@ -159,10 +160,10 @@ def _python(peer: Peer) -> Path:
 
 def once(peer: Peer, task: str, tape: Path, rows: int) -> dict[str, Any]:
     """Run one task once in a process of its own. Return its result, or the reason under ``error``."""
-    if not _python(peer).exists():
+    if not python_of(peer).exists():
         return {"error": "not installed; run without --skip-install"}
     script = HERE / "peers" / f"{peer.name}_peer.py"
-    command = [str(_python(peer)), str(script), str(tape), task, str(rows)]
+    command = [str(python_of(peer)), str(script), str(tape), task, str(rows)]
     # Without compiled files kept, whoever imports late would pay for compiling each time
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     try:
