@@ -333,14 +333,14 @@ def test_runs_that_make_no_market_have_no_such_part() -> None:
     assert _script_data(page)["making"] is None
 
 
-def test_what_the_queue_leaves_open_is_a_bar_from_worst_to_best() -> None:
+def test_what_the_queue_leaves_open_is_a_bar_between_its_readings() -> None:
     interval = Interval(Bound(-40.0, 310, 20.0), Bound(-10.0, 404, 27.5), Bound(60.0, 733, 51.0))
 
     page = render(_report(300, 5, interval=interval))
 
     text = " ".join(_parsed(page).text.split())
     assert "What the queue leaves open" in text
-    for said in ("worst \u221240.00 310 20.00", "estimate \u221210.00 404 27.50", "best +60.00 733 51.00"):
+    for said in ("never reached \u221240.00 310 20.00", "estimate \u221210.00 404 27.50", "nobody ahead +60.00 733 51.00"):
         assert said in text, said
     assert 'class="cross" style="left:0.00%"' in page
     assert 'class="estimate" style="left:30.00%"' in page
