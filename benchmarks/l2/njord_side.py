@@ -137,7 +137,8 @@ def main(task: str, folder: Path, file: Path | None) -> None:
     kinds = np.concatenate([piece["kind"] for piece in run.log]) if run.log else np.zeros(0, dtype=np.int64)
     protocol.tell(
         {
-            "task": task, "rows": rows, "run_cpu_s": run_s, "whole_cpu_s": whole_s, "loaded_mb": loaded_mb, "peak_mb": peak_mb,
+            "task": task, "rows": rows, "run_cpu_s": run_s, "whole_cpu_s": whole_s, "loaded_mb": loaded_mb,
+            "peak_mb": peak_mb,
             # All that a process pays once, loading the tape aside: Python, imports, compiled code read back or made
             "start_cpu_s": first_s - load_s - whole_s, "version": version("njord"),
             "orders": int((kinds == layout.SEND_NEW).sum()), "fills": int((kinds == layout.FILLED).sum()),
