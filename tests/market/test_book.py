@@ -173,3 +173,28 @@ def test_apply_deltas_kernel_equals_the_book(deltas):
             book.apply(update(number + 2, **{"bids" if sign > 0 else "asks": [(price, size)]}))
         expected = (*(book.best_bid() or (-1, 0)), *(book.best_ask() or (-1, 0)))
         assert tuple(top[:, number].tolist()) == expected
+
+
+@pytest.mark.slow
+def test_apply_deltas_kernel_equals_a_naive_book_on_a_million_deltas():
+    from njord.market import kernels
+
+    rng, count, cells = np.random.default_rng(9), 1_000_000, 60
+    side = rng.choice(np.array([-1, 1], dtype=np.int8), count)
+    prices = rng.integers(0, cells, count)
+    lots = rng.integers(1, 5, count) * (rng.random(count) < 0.4)
+    top = np.zeros((4, count), dtype=np.int64)
+
+    ladders = (np.zeros(cells, dtype=np.int64), np.zeros(cells, dtype=np.int64))
+    outside = kernels.apply_deltas(*ladders, 0, np.array([-1, cells]), side, prices, lots, top)
+
+    assert outside == 0
+    bids, asks = {}, {}
+    for sign, price, size, *shown in zip(side.tolist(), prices.tolist(), lots.tolist(), *top.tolist(), strict=True):
+        levels = bids if sign > 0 else asks
+        if size:
+            levels[price] = size
+        else:
+            levels.pop(price, None)
+        best = max(bids, default=-1), min(asks, default=-1)
+        assert shown == [best[0], bids.get(best[0], 0), best[1], asks.get(best[1], 0)]
