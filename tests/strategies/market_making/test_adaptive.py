@@ -1,4 +1,4 @@
-"""The adaptive maker: it follows the market it is in, its guard keeps its fills worth having, and it pulls its quotes."""
+"""The adaptive maker: it follows its market, its guard keeps its fills worth having, and it pulls its quotes."""
 
 from decimal import Decimal
 from typing import Any
@@ -131,8 +131,8 @@ def worth(made: CompiledRun, truth: Truth, horizon_s: float = 5.0) -> tuple[floa
 
 @pytest.mark.slow
 def test_informed_takers_cost_more_the_more_they_are_and_the_guard_makes_up_for_it() -> None:
-    common = dict(quantity=5.0, position_max=100.0, gamma=0.0001, patience_ticks=0.0, markout_s=5.0,
-                  toxicity_gain=0.05, markout_half_life_fills=50.0)  # fmt: skip
+    common = {"quantity": 5.0, "position_max": 100.0, "gamma": 0.0001, "patience_ticks": 0.0, "markout_s": 5.0,
+                  "toxicity_gain": 0.05, "markout_half_life_fills": 50.0}  # fmt: skip
     adverse, markout, guarded = [], [], []
     for share in (0.0, 0.3, 0.6, 0.9):
         markets = [informed_market(share, seed) for seed in (1, 2, 3)]
@@ -151,7 +151,7 @@ def test_informed_takers_cost_more_the_more_they_are_and_the_guard_makes_up_for_
 @pytest.mark.slow
 def test_what_it_learns_of_the_next_move_makes_its_fills_worth_more() -> None:
     truth, tape = informed_market(0.6, 5)
-    common = dict(quantity=5.0, position_max=100.0, gamma=0.0001, patience_ticks=0.0, toxicity_guard=False)
+    common = {"quantity": 5.0, "position_max": 100.0, "gamma": 0.0001, "patience_ticks": 0.0, "toxicity_guard": False}
     with_it, _ = worth(run(tape, **common), truth)
     without, _ = worth(run(tape, use_fair_value=False, **common), truth)
     assert with_it > without + 0.2
@@ -309,6 +309,34 @@ class TestHardCases:
         table.rest((1, bid, 1, LIVE))
         again, _ = table.decide()
         assert CANCEL not in [command[0] for command in again]
+
+
+@pytest.mark.slow
+def test_what_is_held_is_hedged_in_a_second_market_of_another_grid() -> None:
+    maker = AdaptiveMaker(quantity=1.0, position_max=3.0, hedge_ratio=1.0, hedge_band=0.5)
+    ask = ask_of(maker)
+    view, answer = np.zeros(2, dtype=VIEW), np.zeros(1, dtype=ANSWER)
+    view["time_ns"] = view["heard_ns"] = START_NS
+    view["bid_ticks"], view["ask_ticks"], view["bid_lots"], view["ask_lots"] = 999, 1_001, 10, 10
+    view["price_tick"], view["quantity_lot"] = 0.01, (1.0, 0.25)
+
+    def hedges() -> list[tuple[int, int]]:
+        answer["commands"] = answer["notes"] = 0
+        ask(view, maker.params, maker.state, answer)
+        said = answer[0]
+        rows = range(said["commands"])
+        return [(int(said["sign"][i]), int(said["lots"][i])) for i in rows if said["instrument"][i] == 1]
+
+    assert hedges() == []
+    view["position_lots"] = (2, 0)
+    assert hedges() == [(-1, 8)]
+    view["position_lots"] = (2, -7)  # What is missing is less than the band
+    assert hedges() == []
+    view["position_lots"], view["orders"] = (2, 0), (0, 1)
+    view["order_state"][1][0] = 1  # One is on its way already
+    assert hedges() == []
+    view["orders"], view["guard"] = (0, 0), (0, 3)  # Nobody sells into a book that cannot be believed
+    assert hedges() == []
 
 
 def test_parameters_are_checked() -> None:

@@ -71,7 +71,7 @@ class AdaptiveMaker(KernelStrategy):
         PULLED + BURST: "quotes are off: the price moved further than it does by chance",
         PULLED + LEARNING: "quotes are off: still learning",
         TICK: "tick size is now {value:g}: what was learned in ticks is forgotten",
-        HEDGED: "hedged {value:.0f} lots at market",
+        HEDGED: "hedged {value:+g} at market",
         CAPPED: "position {value:g} is at its cap: reduce only",
     }
 
@@ -100,8 +100,8 @@ class AdaptiveMaker(KernelStrategy):
     burst_sigmas: float = 12.0  # A move within one decision that is no diffusion
     cool_down_ms: float = 1_000.0
     learn_s: float = 20.0  # How long it only watches
-    hedge_ratio: float = 0.0  # Lots of the second instrument per lot of the first; 0: no hedge
-    hedge_band_lots: int = 1
+    hedge_ratio: float = 0.0  # How much of the second instrument against one of the first; 0: no hedge
+    hedge_band: float = 0.0  # How much may be missing before it is hedged, in the second's unit
     note_every_s: float = 5.0
 
     class State:
@@ -291,11 +291,12 @@ def _hedge(view: Any, params: Any, out: Any) -> None:
     lead = view[1]
     if lead.guard or lead.halted or in_flight(view, 1) > 0:
         return
-    wanted = int(-params.hedge_ratio * view[0].position_lots)
+    held = view[0].position_lots * view[0].quantity_lot
+    wanted = int(-params.hedge_ratio * held / lead.quantity_lot)
     missing = wanted - lead.position_lots
-    if abs(missing) >= max(1, params.hedge_band_lots):
+    if missing != 0 and abs(missing) * lead.quantity_lot >= params.hedge_band:
         take(out, 1, 1 if missing > 0 else -1, abs(missing))
-        note(out, 1, HEDGED, float(missing))
+        note(out, 1, HEDGED, missing * lead.quantity_lot)
 
 
 @njit()
