@@ -167,8 +167,8 @@ def learn_markouts(state: Any, time_ns: int, mid: float, horizon_s: float, half_
     """Take in own fills whose horizon has passed.
 
     Kept for each side, EWMA over fills: the mean markout d (m_{t+h} - p), and the move d (m_{t+h} - fair_t), of which
-    what is surely against us is the ``adverse`` part: its mean plus two standard errors, if that is still below 0; a few
-    fills in a market that moves say nothing. ``extra`` is what the side is widened by beyond everything else: an
+    what is surely against us is the ``adverse`` part: its mean plus two standard errors, if that is still below 0; a
+    few fills in a market that moves say nothing. ``extra`` is what the side is widened by beyond everything else: an
     integral controller, which grows while the markout is below its target and shrinks, down to nothing, while it is
     above. One fill counts for at most what the market moves anyway over the horizon.
     """
