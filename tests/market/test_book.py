@@ -42,6 +42,14 @@ def test_snapshot_replaces_and_is_never_merged():
     assert book.depth(9) == ([(50, 1)], [(60, 1)])
 
 
+def test_the_last_word_on_a_level_counts_in_snapshots_too():
+    book = Book(BTC)
+
+    book.apply(update(1, bids=[(99, 5), (98, 1), (99, 0)], asks=[(101, 4), (101, 6)], snapshot=True))
+
+    assert book.depth(5) == ([(98, 1)], [(101, 6)])
+
+
 def test_deltas_before_a_snapshot_are_not_applied():
     book = Book(BTC)
 

@@ -15,7 +15,6 @@ from njord.engine.assemble import assemble
 from njord.engine.compiled import CompiledRun, run_compiled
 from njord.engine.compiling import equip
 from njord.engine.config import AccountSpec, DataSpec, RunConfig, StrategySpec
-from njord.engine.tape import part
 from njord.market.catalog import Dataset, DatasetId
 from njord.market.feed import Window
 from njord.venues.simulated.compiled import CompiledVenue
@@ -112,22 +111,22 @@ def both(listed, rows, make, settings, chunk=3):
     return plain, fast, run_compiled(fast, market)
 
 
-def both_directly(listed, rows, make, settings, pieces=None):
+def both_directly(listed, rows, make, settings):
     """The same, past the guards of the data: rows in just this order, whatever their sequences say."""
     market = Market(listed, rows)
     plain = market.assembled(make(), settings)
     assert not equip(plain.strategies, plain.notices)
     plain.backtest.run([window(listed, rows, settings)])
-    strategy = make()
+    return plain, in_pieces(listed, rows, make(), settings, len(rows))
+
+
+def in_pieces(listed, rows, strategy, settings, size):
+    """Return a compiled run that is fed so many rows at once."""
     run = CompiledRun(CompiledVenue(listed, settings), strategy, "given")
-    tape = tape_of(rows)
-    start = 0
-    for end in [*(pieces or ()), len(tape.times_ns)]:
-        if end > start:
-            run.feed(part(tape, start, end))
-        start = max(start, end)
+    for start in range(0, len(rows), size):
+        run.feed(tape_of(rows[start : start + size]))
     run.finish()
-    return plain, run
+    return run
 
 
 def window(listed, rows, settings):

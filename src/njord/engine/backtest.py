@@ -126,7 +126,9 @@ class Backtest:
                 matcher.last = event
             elif kind in _STATUS:
                 self._status(event)
-            if event.local_time_ns > time_ns:
+            # News that was sent before and comes at this moment is heard before what takes no time
+            late = pending and pending[0][0] <= time_ns and self._news_is_due(time_ns)
+            if late or event.local_time_ns > time_ns:
                 heapq.heappush(pending, (event.local_time_ns, _NEWS, next(self._sent), event))
                 continue
             commands = step(state, event)
@@ -140,6 +142,9 @@ class Backtest:
         while pending and pending[0][0] < before_ns:
             due_ns, what, _, item = heapq.heappop(pending)
             self._due(due_ns, what, item)
+
+    def _news_is_due(self, time_ns: int) -> bool:
+        return any(due_ns <= time_ns and what == _NEWS for due_ns, what, _, _ in self._pending)
 
     def _reports_until(self, time_ns: int) -> None:
         pending = self._pending

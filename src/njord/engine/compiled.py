@@ -1,7 +1,7 @@
-"""A compiled run: one kernel strategy and the venue in one loop over columns, for L2 tapes that are too long for Python.
+"""A compiled run: one kernel strategy and the venue in one loop over columns, for tapes that are too long for Python.
 
-It does what the backtest does, fill for fill (the parity tests hold it to that), less the risk engine: a strategy has the
-limits it sets itself. What it leaves behind is an assembly like any other, with fills, ledger and equity curve.
+It does what the backtest does, fill for fill (the parity tests hold it to that), less the risk engine: a strategy has
+the limits it sets itself. What it leaves behind is an assembly like any other, with fills, ledger and equity curve.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from njord.domain.market import Funding, Kind
 from njord.engine.assemble import Assembly, Source
 from njord.engine.compiling import KernelError, compiled, measure, run_of
 from njord.engine.config import ConfigError
+from njord.engine.kernel_source import place as placed
 from njord.engine.tape import KINDS, TAPE_ROWS, Stream, joined, merged, part
 from njord.market.feed import Window, whole_updates
 from njord.market.sequence import Guarded
@@ -30,7 +31,7 @@ Array = npt.NDArray[Any]
 
 
 class CompiledRun:
-    """One kernel strategy over tapes. ``rows`` and ``events`` count what has passed; ``log`` is what happened to orders."""
+    """One kernel strategy over tapes. ``rows`` and ``events`` count what passed, ``log`` says what became of orders."""
 
     def __init__(self, venue: CompiledVenue, strategy: KernelStrategy, name: str) -> None:
         self.venue, self.strategy, self.name = venue, strategy, name
@@ -51,9 +52,10 @@ class CompiledRun:
     def feed(self, tape: Tape) -> None:
         """Run over a piece of tape that holds whole updates, later than all before. Raises KernelError."""
         self.rows += len(tape.times_ns)
+        tape = _fixed(tape)
         self.events += self._measure(tape, self._lowest, self._highest)
         clock = self.venue.world.clock[0]
-        whole = tape if self._tail is None else joined([self._tail, tape])
+        whole = tape if self._tail is None else _fixed(joined([self._tail, tape]))
         clock["base"] = self.rows - len(whole.times_ns)
         self.venue.make_room(self._lowest.tolist(), self._highest.tolist())
         self._go(whole)
@@ -68,7 +70,7 @@ class CompiledRun:
         self._go(tape)
 
     def messages(self) -> Array:
-        """Return the log: one record (``layout.MESSAGE``) for what was sent, answered, filled and noted, as we knew it."""
+        """Return the log: a ``layout.MESSAGE`` for all that was sent, answered, filled and noted, as we knew it."""
         return np.concatenate(self.log) if self.log else np.zeros(0, dtype=layout.MESSAGE)
 
     def fills(self) -> list[Fill]:
@@ -84,9 +86,10 @@ class CompiledRun:
         while True:
             try:
                 ended = self._run(*arguments)
-            except Exception as error:
-                at = int(world.clock[0]["local_ns"])
-                raise KernelError(f"strategy {self.name} at {at} ns: {type(error).__name__}: {error}") from error
+            except Exception as error:  # noqa: BLE001 - a plugin is not our code: one line says what it did
+                at = f"strategy {self.name} at {int(world.clock[0]['local_ns'])} ns"
+                where = placed(self.strategy, int(self._answer[0]["line"]) or None)
+                raise KernelError(f"{at}: {where}: {type(error).__name__}: {error}") from None
             clock = world.clock[0]
             if clock["log_count"]:
                 self.log.append(world.log[: int(clock["log_count"])].copy())
@@ -94,7 +97,8 @@ class CompiledRun:
             if ended == layout.ENDED:
                 return
             if ended == layout.FAILED:
-                raise KernelError(f"strategy {self.name} at {int(clock['local_ns'])} ns: {self.venue.error}")
+                where = placed(self.strategy, int(clock["error_line"]) or None)
+                raise KernelError(f"strategy {self.name} at {int(clock['local_ns'])} ns: {where}: {self.venue.error}")
 
     def _under_way(self, tape: Tape) -> Tape | None:
         # News on its way to us is still in the tape: keep what it will be read from
@@ -112,8 +116,8 @@ class CompiledRun:
 
 
 def run_compiled(assembly: Assembly, source: Source, progress: Callable[[int, int], None] | None = None) -> CompiledRun:
-    """Run an assembly's one kernel strategy over its L2 data, and write what came of it into the assembly's ledger, fills
-    and equity curve. Raises ConfigError where this cannot be done, KernelError where the strategy is at fault.
+    """Run an assembly's one kernel strategy over its L2 data; what came of it is in the assembly's ledger, fills and
+    equity curve. Raises ConfigError where this cannot be done, KernelError where the strategy is at fault.
     """
     name, strategy = _only_strategy(assembly)
     streams, fundings = _streams(assembly, source)
@@ -255,6 +259,8 @@ def _post(assembly: Assembly, run: CompiledRun, time_ns: int, event: Any) -> Non
         backtest.curve.changed(time_ns, entry)
     elif kind in (layout.SEND_NEW, layout.SEND_CANCEL, layout.SEND_REPLACE):
         backtest.journal.append(0, time_ns, "compiled", [run.venue.command_of(event, strategy_id)])
+    elif kind == layout.REFUSED:
+        backtest.journal.append(0, time_ns, "compiled", [run.venue.refused_of(event, strategy_id)])
     elif kind == layout.NOTE:
         name = run.venue.instruments[int(event["market"])].instrument_id
         text = f"{name}: {run.strategy.note_text(int(event['number']), float(event['value']))}"
@@ -268,9 +274,21 @@ def _final_prices(assembly: Assembly, run: CompiledRun) -> None:
         if view["heard_ns"]:
             bid, ask = grid.price(int(view["bid_ticks"])), grid.price(int(view["ask_ticks"]))
             state.last_price[instrument.instrument_id] = (bid + ask) / 2
+    for fill in assembly.backtest.fills:  # Until the market says otherwise, a price somebody traded at is the last one
+        if fill.instrument_id not in state.last_price:
+            price = assembly.backtest.state.grids[fill.instrument_id].price(fill.price_ticks)
+            state.last_price[fill.instrument_id] = price
+
+
+def _fixed(tape: Tape) -> Tape:
+    # Columns of always the same kind, for what is compiled is compiled for just these
+    columns = [np.ascontiguousarray(column).view() for column in tape]
+    for column in columns:
+        column.flags.writeable = False
+    return Tape(*columns)
 
 
 def _nothing() -> Tape:
     empty = np.zeros(0, dtype=np.int64)
     byte = np.zeros(0, dtype=np.uint8)
-    return Tape(empty, byte, byte, empty, empty, empty, empty)
+    return _fixed(Tape(empty, byte, byte, empty, empty, empty, empty))

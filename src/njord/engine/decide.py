@@ -66,6 +66,8 @@ def _replace_refusal(state: State, replace: ReplaceOrder) -> Refusal | None:
     order = tracked.order
     if more <= 0 and replace.limit_ticks == tracked.limit_ticks:
         return None
+    if (replace.limit_ticks is None) != (tracked.limit_ticks is None):
+        return None  # No order at market gets a limit, nor the other way round: the venue will say so
     added = NewOrder(
         order.client_order_id, order.strategy_id, order.instrument_id, order.side, order.order_type, max(more, 1),
         replace.limit_ticks, order.stop_ticks, order.time_in_force, order.post_only, order.reduce_only,

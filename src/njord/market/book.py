@@ -141,8 +141,9 @@ class Book:
         return f"Book({self.instrument_id}, {self.guard()}, sequence={self.sequence}, bids={bids}, asks={asks})"
 
     def _replace(self, update: BookUpdate) -> None:
-        self._bid_lots = {ticks: lots for ticks, lots in update.bids if lots > 0}
-        self._ask_lots = {ticks: lots for ticks, lots in update.asks if lots > 0}
+        # As in any update, the last word on a level counts
+        self._bid_lots = {ticks: lots for ticks, lots in dict(update.bids).items() if lots > 0}
+        self._ask_lots = {ticks: lots for ticks, lots in dict(update.asks).items() if lots > 0}
         self._bid_ticks = sorted(self._bid_lots)
         self._ask_ticks = sorted(self._ask_lots)
         self._ready = True

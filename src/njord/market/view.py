@@ -11,6 +11,8 @@ ORDERS_MAX = 32  # Own orders of one instrument a view shows, the oldest first
 COMMANDS_MAX = 64  # What a strategy may ask for at once
 NOTES_MAX = 32  # What it may put on record at once
 
+ONE_ORDER_NS = 1_000  # Trades of one side that follow so closely are of one market order
+
 # State of an own order, as far as we know it
 SENT, LIVE, CANCELLING = 1, 2, 3
 # What keeps a book from being believed, 0 for nothing
@@ -37,7 +39,7 @@ VIEW = np.dtype(
         ("quantity_lot", "f8"),
         ("updates", "i8"),  # Book updates that could be believed
         ("flow_lots", "i8"),  # Order-flow imbalance of the best quotes: the sum of e_n (Cont, Kukanov, Stoikov 2014)
-        ("buys", "i8"),  # Market orders: trades of one moment and side are one
+        ("buys", "i8"),  # Market orders: trades of one side within ONE_ORDER_NS are one
         ("sells", "i8"),
         ("buy_lots", "i8"),
         ("sell_lots", "i8"),

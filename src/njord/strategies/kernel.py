@@ -37,13 +37,18 @@ from njord.market.view import (
     COMMANDS_MAX,
     COUNTED,
     CROSSED,
+    DAY,
     EMPTY,
+    FOK,
     GAP,
+    GTC,
+    IOC,
     LEVELS_MAX,
     LIVE,
     NEW,
     NO_PRICE,
     NOTES_MAX,
+    ONE_ORDER_NS,
     ONE_SIDED,
     ORDERS_MAX,
     REPLACE,
@@ -68,10 +73,10 @@ class KernelError(ValueError):
 class Own:
     """One of our orders, as far as we know it."""
 
-    __slots__ = ("ahead", "instrument", "leaves_lots", "limit_ticks", "quantity_lots", "sign", "state")
+    __slots__ = ("ahead", "instrument", "leaves_lots", "limit_ticks", "order_id", "quantity_lots", "sign", "state")
 
-    def __init__(self, instrument: int, sign: int, lots: int, limit_ticks: int) -> None:
-        self.instrument, self.sign, self.limit_ticks = instrument, sign, limit_ticks
+    def __init__(self, instrument: int, sign: int, lots: int, limit_ticks: int, order_id: ClientOrderId) -> None:
+        self.instrument, self.sign, self.limit_ticks, self.order_id = instrument, sign, limit_ticks, order_id
         self.quantity_lots = self.leaves_lots = lots
         self.state = SENT
         self.ahead = 0
@@ -106,7 +111,7 @@ class _Side:
         for k, (tick, lot) in enumerate(grids):
             self.view[k].price_tick, self.view[k].quantity_lot = tick, lot
         self.own: dict[int, Own] = {}
-        self.last_order = [(0, 0, 0)] * len(names)  # Moment, sign and depth of the last market order
+        self.last_order = [(0, 0, 0, 0)] * len(names)  # Moment, sign and depth of the last market order
         self.heard_since = 0
         self.timer_set = False
 
@@ -204,12 +209,14 @@ class KernelStrategy(Strategy):
         view, sign, price = self._side.view[k], int(trade.aggressor), trade.price_ticks
         view.last_trade_ticks = price
         if sign and view.heard_ns:
+            moment_ns, last_sign, reached, twice_mid = self._side.last_order[k]
+            same = sign == last_sign and trade.venue_time_ns - moment_ns <= ONE_ORDER_NS
+            twice_mid = twice_mid if same else int(view.bid_ticks + view.ask_ticks)
             touch = int(view.ask_ticks - view.bid_ticks)
-            depth = max(touch, sign * int(2 * price - view.bid_ticks - view.ask_ticks))
-            moment, last_sign, reached = self._side.last_order[k]
-            same = (trade.venue_time_ns, sign) == (moment, last_sign)
+            depth = sign * (2 * price - twice_mid)
+            depth = depth if same else max(touch, depth)
             more = max(0, depth - reached) if same else depth
-            self._side.last_order[k] = (trade.venue_time_ns, sign, reached + more if same else depth)
+            self._side.last_order[k] = (trade.venue_time_ns, sign, reached + more if same else depth, twice_mid)
             side = "buy" if sign > 0 else "sell"
             view[f"{side}s"] += not same
             view[f"{side}_lots"] += trade.quantity_lots
@@ -245,9 +252,9 @@ class KernelStrategy(Strategy):
             own.state = LIVE if own.state == SENT else own.state
             self._join(own, desk)
         elif isinstance(news, OrderReplaced):
-            assert news.limit_ticks is not None, news
             own.leaves_lots += news.quantity_lots - own.quantity_lots
-            own.quantity_lots, own.limit_ticks = news.quantity_lots, news.limit_ticks
+            own.quantity_lots = news.quantity_lots
+            own.limit_ticks = NO_PRICE if news.limit_ticks is None else news.limit_ticks
             self._join(own, desk)
         elif isinstance(news, CancelRejected):
             own.state = LIVE if own.state == CANCELLING else own.state
@@ -285,13 +292,17 @@ class KernelStrategy(Strategy):
             self.decide(self._side.view, self.params[0], self.state[0], answer)
         if answer.commands > COMMANDS_MAX or answer.notes > NOTES_MAX:
             self._wrong(f"asked for {max(answer.commands, answer.notes)} things at once", int(answer.line))
+        ever = max(self._side.own, default=0)  # What it knew of when it was asked: no more can be changed
         for i in range(answer.commands):
             if answer.kind[i] == NEW:
                 self._new(answer, i, desk)
             else:
-                self._change(answer, i, desk)
+                self._change(answer, i, ever, desk)
         for i in range(answer.notes):
-            name = self._side.names[int(answer.note_instrument[i])]
+            k = int(answer.note_instrument[i])
+            if not 0 <= k < len(self._side.names):
+                self._wrong(f"made a note on instrument {k}, which it does not have", 0)
+            name = self._side.names[k]
             desk.note(f"{name}: {self.note_text(int(answer.note_code[i]), float(answer.note_value[i]))}")
         answer.commands = answer.notes = 0
         for field in COUNTED:
@@ -331,33 +342,36 @@ class KernelStrategy(Strategy):
         limit_ticks, stop_ticks = int(answer.limit_ticks[i]), int(answer.stop_ticks[i])
         tick, lot = self._side.grids[k]
         ask = desk.buy if sign > 0 else desk.sell
-        time_in_force = int(answer.time_in_force[i])
-        if not 0 <= time_in_force < len(_TIMES_IN_FORCE):
-            self._wrong(f"asked for an order with time in force {time_in_force}", int(answer.lines[i]))
+        time_in_force, post_only = int(answer.time_in_force[i]), bool(answer.post_only[i])
+        at_once, rests = IOC <= time_in_force <= FOK, limit_ticks != NO_PRICE and stop_ticks == NO_PRICE
+        if not GTC <= time_in_force <= DAY or (post_only and (at_once or not rests)):
+            what = f"time in force {time_in_force}, or post-only and not resting"
+            self._wrong(f"asked for an order that cannot be: {what}", int(answer.lines[i]))
         order_id = ask(
             lots * lot, instrument=self._side.names[k], limit=_price(limit_ticks, tick), stop=_price(stop_ticks, tick),
-            time_in_force=_TIMES_IN_FORCE[time_in_force], post_only=bool(answer.post_only[i]),
+            time_in_force=_TIMES_IN_FORCE[time_in_force], post_only=post_only,
             reduce_only=bool(answer.reduce_only[i]),
         )  # fmt: skip
-        self._side.own[_number(order_id)] = Own(k, sign, lots, limit_ticks)
+        self._side.own[_number(order_id)] = Own(k, sign, lots, limit_ticks, order_id)
 
     def _wrong(self, what: str, line: int) -> NoReturn:
         code = inspect.unwrap(type(self).decide).__code__
         raise_at(ValueError(what), code.co_filename, line or code.co_firstlineno)
 
-    def _change(self, answer: Any, i: int, desk: Desk) -> None:
+    def _change(self, answer: Any, i: int, ever: int, desk: Desk) -> None:
         number = int(answer.order[i])
         own = self._side.own.get(number)
-        if own is None:
+        if own is None or number > ever:
             return
-        order_id = next(o.client_order_id for o in desk.open_orders() if _number(o.client_order_id) == number)
         if answer.kind[i] == CANCEL:
             if own.state != CANCELLING:
                 own.state = CANCELLING
-                desk.cancel(order_id)
+                desk.cancel(own.order_id)
         elif answer.kind[i] == REPLACE and answer.lots[i] > 0:
             tick, lot = self._side.grids[own.instrument]
-            desk.replace(order_id, quantity=int(answer.lots[i]) * lot, limit=_price(int(answer.limit_ticks[i]), tick))
+            desk.replace(
+                own.order_id, quantity=int(answer.lots[i]) * lot, limit=_price(int(answer.limit_ticks[i]), tick)
+            )
 
 
 def fresh_state(strategy: type[KernelStrategy]) -> Records:

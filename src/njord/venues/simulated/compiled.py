@@ -1,4 +1,4 @@
-"""The compiled venue's state, made from the same settings as the readable one, and its log back in the words of the domain."""
+"""The compiled venue's state, made from the settings of the readable one, and its log in the words of the domain."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from njord.domain.command import CancelOrder, ReplaceOrder
+from njord.domain.command import CancelOrder, Refused, ReplaceOrder
 from njord.domain.fill import Fill, FillReason, Liquidity
 from njord.domain.ids import ClientOrderId, FillId, StrategyId
 from njord.domain.instrument import Grid, Instrument
+from njord.domain.limits import Refusal
 from njord.domain.order import NewOrder, OrderType, Rejection, Side, TimeInForce
 from njord.market.view import NO_PRICE, VIEW
 from njord.venues.simulated.fees import FeeSchedule
@@ -38,6 +39,10 @@ REJECTIONS = (
     Rejection.SELF_TRADE, Rejection.NO_LIQUIDITY, Rejection.NOT_FILLABLE_AT_ONCE, Rejection.REQUESTED,
     Rejection.ORDER_DONE, Rejection.ORDER_UNKNOWN,
 )  # fmt: skip
+_REFUSALS = {
+    Rejection.INSTRUMENT_HALTED: Refusal.HALTED, Rejection.BELOW_QUANTITY_MIN: Refusal.QUANTITY_TOO_SMALL,
+    Rejection.PRICE_INVALID: Refusal.PRICE_NOT_POSITIVE,
+}  # fmt: skip
 _TIMES_IN_FORCE = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
 _SELF_TRADES = (SelfTrade.CANCEL_NEWEST, SelfTrade.CANCEL_OLDEST, SelfTrade.CANCEL_BOTH)
 _SLIPPAGES = (SlippageModel.NONE, SlippageModel.FIXED, SlippageModel.LINEAR, SlippageModel.SQUARE_ROOT)
@@ -55,7 +60,8 @@ _ERRORS = {
     layout.ENDLESS: "more than {0} reactions to one event",
     layout.BAD_LOTS: "the strategy asked for an order of {0} lots, or on a side or instrument that is none",
     layout.TOO_MANY_COMMANDS: "the strategy asked for {0} things at once",
-    layout.BAD_ORDER: "the strategy asked for an order that cannot be (time in force {0}, or post-only and not resting)",
+    layout.BAD_ORDER: "the strategy asked for an order that cannot be: time in force {0}, or post-only and not resting",
+    layout.BAD_NOTE: "the strategy made a note on instrument {0}, which it does not have",
 }
 
 
@@ -71,11 +77,15 @@ class CompiledVenue:
         self._fees = [FeeSchedule(each.fees, grid) for each, grid in zip(self.settings, self.grids, strict=True)]
         self._venues = list(dict.fromkeys(instrument.venue for instrument in instruments))
         self._spans: list[tuple[int, int]] = [(0, 0)] * len(instruments)
-        shared = all(each.feed_line().instant for each in self.settings)
-        self.world = _world(len(instruments), len(self._venues), shared)
-        self._lines([settings[venue] for venue in self._venues])
+        feeds = [each.feed_line() for each in self.settings]
+        shared = all(feed.instant for feed in feeds)
+        # News of one venue comes in the order it was sent, unless a curve falls so steeply that one data set overtakes
+        # another
+        one_feed = not shared and len(self._venues) == 1 and feeds[0].steepest > -0.5
+        self.world = _world(len(instruments), len(self._venues), shared=shared, one_feed=one_feed)
         for k, instrument in enumerate(instruments):
             self._market(k, instrument)
+        self._lines([settings[venue] for venue in self._venues])
 
     @property
     def error(self) -> str:
@@ -135,9 +145,16 @@ class CompiledVenue:
             _TIMES_IN_FORCE[int(row["cause"])], bool(row["liquidity"]), bool(row["fill"]),
         )  # fmt: skip
 
+    def refused_of(self, row: Any, strategy_id: StrategyId) -> Refused:
+        """Return a row of the log as the refusal of our own risk engine that it tells of."""
+        name = self.instruments[int(row["market"])].instrument_id
+        order_id = ClientOrderId(f"{strategy_id}-{int(row['number'])}")
+        return Refused(order_id, strategy_id, name, Refusal(self.rejection_of(row)))
+
     def rejection_of(self, row: Any) -> str:
-        """Return why an order of the log did not live."""
-        return REJECTIONS[int(row["reason"])].value
+        """Return why an order of the log did not live: the venue's word, or that of our own risk engine."""
+        reason = REJECTIONS[int(row["reason"])]
+        return (_REFUSALS[reason] if row["kind"] == layout.REFUSED else reason).value
 
     def _market(self, k: int, instrument: Instrument) -> None:
         settings, world = self.settings[k], self.world
@@ -162,12 +179,16 @@ class CompiledVenue:
         first = 0
         knots: list[Line] = []
         for venue, each in enumerate(settings):
-            for direction, line in enumerate((each.order_line(), each.response_line(), each.feed_line())):
-                record = self.world.lines[venue, direction]
-                record["constant_ns"], record["first"], record["knots"] = line.constant_ns, first, len(line.times_ns)
-                record["last_ns"] = line.last_ns
+            own = np.flatnonzero(self.world.markets["venue"] == venue)
+            lines, feeds = self.world.lines[venue], self.world.feeds[own]
+            for line, records in (
+                (each.order_line(), lines[:1]), (each.response_line(), lines[1:]), (each.feed_line(), feeds),
+            ):  # fmt: skip
+                records["constant_ns"], records["first"], records["knots"] = line.constant_ns, first, len(line.times_ns)
+                records["last_ns"] = line.last_ns
                 first += len(line.times_ns)
                 knots.append(line)
+            self.world.feeds[own] = feeds
         times = np.concatenate([line.times_ns for line in knots])
         latencies = np.concatenate([line.latencies_ns for line in knots])
         self.world = self.world._replace(knot_times=times, knot_latencies=latencies)
@@ -209,7 +230,7 @@ def _shift(market: Any, shift: int, offset: int, floor: int, cells: int) -> None
     market["offset"], market["floor"], market["cells"] = offset, floor, cells
 
 
-def _world(markets: int, venues: int, shared: bool) -> World:
+def _world(markets: int, venues: int, *, shared: bool, one_feed: bool) -> World:
     empty = np.zeros(1, dtype=np.int64)
     own = np.zeros(markets, dtype=layout.MARKET)
     world = World(
@@ -226,7 +247,8 @@ def _world(markets: int, venues: int, shared: bool) -> World:
         now=np.zeros(layout.UNDER_WAY_MAX, dtype=layout.MESSAGE),
         outbox=np.zeros(layout.LOG_MAX, dtype=layout.MESSAGE),
         log=np.zeros(layout.LOG_MAX, dtype=layout.MESSAGE),
-        lines=np.zeros((venues, 3), dtype=layout.LINE),
+        lines=np.zeros((venues, 2), dtype=layout.LINE),
+        feeds=np.zeros((markets, 3), dtype=layout.LINE),
         knot_times=empty, knot_latencies=empty,
         taken=np.zeros((markets, layout.TAKEN_MAX, 3), dtype=np.int64),
         message=np.zeros(2, dtype=layout.MESSAGE),
@@ -234,7 +256,7 @@ def _world(markets: int, venues: int, shared: bool) -> World:
     )  # fmt: skip
     clock = world.clock[0]
     clock["free_count"], clock["shared"], clock["depth"] = layout.SLOTS_MAX, shared, 1
-    clock["one_feed"], clock["news_ns"] = not shared and venues == 1, layout.NEVER_NS
+    clock["one_feed"], clock["news_ns"] = one_feed, layout.NEVER_NS
     clock["timer_ns"] = layout.NEVER_NS
     return world
 

@@ -17,7 +17,7 @@ LATENCY_NS_MAX = 60_000_000_000
 
 
 class LatencyKnot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was measured at one moment, in nanoseconds: orders on their way in, reports and market data on theirs back."""
+    """What was measured at one moment, in nanoseconds: orders on their way in, reports and market data on theirs."""
 
     time_ns: int
     order_ns: int
@@ -39,7 +39,7 @@ def check_curve(knots: Sequence[LatencyKnot]) -> None:
 
 
 class Line:
-    """One direction of one connection. ``times_ns`` and ``latencies_ns`` are the knots of a curve; of a constant, none."""
+    """One direction of one connection. ``times_ns`` and ``latencies_ns`` are a curve's knots; a constant has none."""
 
     __slots__ = ("constant_ns", "last_ns", "latencies_ns", "times_ns")
 
@@ -51,7 +51,7 @@ class Line:
 
     @classmethod
     def of(cls, constant_ns: int, knots: Sequence[LatencyKnot], name: str) -> "Line":
-        """Return the line of a curve's column ``name`` (order_ns, response_ns, feed_ns), or of a constant without one."""
+        """Return the line of a curve's column ``name`` (order_ns, response_ns, feed_ns), or of a constant."""
         if not knots:
             return cls(constant_ns)
         times_ns = np.array([knot.time_ns for knot in knots], dtype=np.int64)
@@ -61,6 +61,13 @@ class Line:
     def instant(self) -> bool:
         """Whether everything arrives at the moment it is sent."""
         return self.constant_ns == 0 and not self.latencies_ns.any()
+
+    @property
+    def steepest(self) -> float:
+        """How fast latency falls where it falls fastest, in ns a ns; 0 where it never does."""
+        if len(self.times_ns) < 2:
+            return 0.0
+        return min(0.0, float((np.diff(self.latencies_ns) / np.diff(self.times_ns)).min()))
 
     def arrives_ns(self, sent_ns: int) -> int:
         """Return when what is sent at ``sent_ns`` arrives. Calls on a curve are in the order of sending."""

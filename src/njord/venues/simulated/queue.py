@@ -53,8 +53,8 @@ def behind_chance(model: QueueModel, exponent: float, ahead: float, behind: floa
 
 
 def ahead_after(model: QueueModel, exponent: float, ahead: float, before: float, after: float) -> float:
-    """Return the lots ahead of us once our level shows ``after`` lots. ``before`` is what it showed when we last looked,
-    less what has traded there since: what is missing from that was cancelled.
+    """Return the lots ahead of us once our level shows ``after`` lots. ``before`` is what it showed when we last
+    looked, less what has traded there since: what is missing from that was cancelled.
     """
     left = before - after
     if left > 0.0 and ahead > 0.0 and model not in _CERTAIN:

@@ -20,7 +20,7 @@ VOLUME_SHARE_LARGE = 0.1
 class Working:
     """An order the venue has. ``fresh`` until the first market event after its arrival.
 
-    ``ahead_lots`` is its queue, an estimate; ``level_lots`` what its level was last seen to show, less what traded since.
+    ``ahead_lots`` is its queue, an estimate; ``level_lots`` what its level was last seen to show, less what traded.
     """
 
     __slots__ = (

@@ -19,6 +19,7 @@ from njord.market.view import (
     NEW,
     NO_PRICE,
     NOTES_MAX,
+    ONE_ORDER_NS,
     ONE_SIDED,
     ORDERS_MAX,
     REPLACE,
@@ -30,6 +31,7 @@ from njord.venues.simulated.kernels.inner import hot, inner
 from njord.venues.simulated.kernels.layout import (
     ACCEPTED,
     BAD_LOTS,
+    BAD_NOTE,
     BAD_ORDER,
     BELOW_QUANTITY_MIN,
     CANCEL_REJECTED,
@@ -38,6 +40,7 @@ from njord.venues.simulated.kernels.layout import (
     HALT,
     HALTED,
     LAST,
+    NO_REASON,
     NOTE,
     ORDERS_EVER_MAX,
     PRICE_INVALID,
@@ -84,6 +87,7 @@ def hear_book(world: World, k: int) -> bool:
         return bool(market.believed)
     market.believed = 0
     if market.bids == 0 or market.asks == 0 or market.bid >= market.ask:
+        market.missed = 1
         return False
     market.believed = 1
     bid, ask = ladder.price_at(market, market.bid), ladder.price_at(market, market.ask)
@@ -102,24 +106,31 @@ def hear_book(world: World, k: int) -> bool:
     view.bid_ticks, view.bid_lots, view.ask_ticks, view.ask_lots = bid, bid_lots, ask, ask_lots
     view.updates += 1
     view.heard_ns = clock.local_ns
-    for i in range(clock.mine_count if market.touched else 0):
+    for i in range(clock.mine_count if market.touched or market.missed else 0):
         order = world.orders[world.mine[i]]
         if order.market == k and order.state != SENT and order.mine_limit != NO_PRICE:
             shown = ladder.lots_at(market, world.seen_bids, world.seen_asks, order.sign, order.mine_limit)
             if shown < order.mine_ahead:
                 order.mine_ahead = shown
+    market.missed = 0
     return True
 
 
 @hot
 def hear_trade(world: World, k: int, sign: int, price: int, lots: int, time_ns: int) -> None:
-    """Take in a trade between others. Trades of one moment and side are one market order, which reached the furthest."""
+    """Take in a trade between others. Trades of one side within a microsecond are one market order, which reached the
+    furthest from where the mid was before it.
+    """
     market, view, clock = world.seen[k], world.views[k], world.clock[0]
     view.last_trade_ticks = price
     if sign != 0 and view.heard_ns:
+        same = sign == market.trade_sign and time_ns - market.trade_ns <= ONE_ORDER_NS
+        if not same:
+            market.trade_mid = view.bid_ticks + view.ask_ticks
         touch = view.ask_ticks - view.bid_ticks
-        depth = max(touch, sign * (2 * price - view.bid_ticks - view.ask_ticks))
-        same = time_ns == market.trade_ns and sign == market.trade_sign
+        depth = sign * (2 * price - market.trade_mid)
+        if not same:
+            depth = max(touch, depth)
         more = max(0, depth - market.trade_depth) if same else depth
         market.trade_depth = market.trade_depth + more if same else depth
         market.trade_ns, market.trade_sign = time_ns, sign
@@ -150,7 +161,7 @@ def hear(world: World, tape: Tape, row: int, local_ns: int) -> bool:
         sign = 1 if what == TRADE_BUY else (-1 if what == TRADE_SELL else 0)
         hear_trade(world, k, sign, tape.price_ticks[row], tape.lots[row], tape.times_ns[row])
         return True
-    if what == HALT or what == RESUME:
+    if HALT <= what <= RESUME:
         world.views[k].halted = 1 if what == HALT else 0
         return False
     if not clock.shared:
@@ -285,34 +296,70 @@ def show_side(ticks: Any, lots: Any, side: Any, market: Record, cell: int, count
 
 @inner
 def obey(world: World, answer: Record) -> None:
-    """Do what a strategy asked for, in its order; then what is counted begins anew, and the timer is set again."""
+    """Do what a strategy asked for, in its order; what is counted begins anew, and the timer is set again."""
     clock = world.clock[0]
+    clock.error_line = answer.line
     if answer.commands > COMMANDS_MAX or answer.notes > NOTES_MAX:
         clock.error, clock.error_number = TOO_MANY_COMMANDS, max(answer.commands, answer.notes)
         return
-    for i in range(answer.commands):
-        if answer.kind[i] == NEW:
-            new_order(world, answer, i)
-        else:
-            change_order(world, answer, i)
-    for i in range(answer.notes):
-        message = world.message[0]
-        message.kind, message.number, message.market = NOTE, answer.note_code[i], answer.note_instrument[i]
-        message.value, message.venue_ns, message.local_ns = answer.note_value[i], clock.local_ns, clock.local_ns
-        write(world, message)
-    answer.commands = answer.notes = 0
     for k in range(len(world.views)):
         view = world.views[k]
         view.updates = view.flow_lots = view.buys = view.sells = view.buy_lots = view.sell_lots = 0
         view.buy_depth_half_ticks = view.sell_depth_half_ticks = 0
         view.buy_touch_half_ticks = view.sell_touch_half_ticks = 0
         view.bought_lots = view.sold_lots = view.rejected = 0
+    ever = clock.orders_ever
+    for i in range(answer.commands):
+        clock.error_line = answer.lines[i]
+        if answer.kind[i] == NEW:
+            new_order(world, answer, i)
+        else:
+            change_order(world, answer, i, ever)
+        if clock.error:
+            return
+    put_notes(world, answer)
+    answer.commands = answer.notes = 0
     if clock.timer_due:
-        if clock.heard_since == 0 and clock.mine_count == 0:
+        if clock.heard_since == 0 and clock.mine_count == 0 and clock.orders_ever == ever:
             clock.timer_set = 0  # Nothing is going on: the next news sets it
         else:
             clock.timer_ns = (clock.local_ns // clock.every_ns + 1) * clock.every_ns
-    clock.heard_since = clock.timer_due = 0
+    clock.heard_since = clock.timer_due = clock.error_line = 0
+
+
+@inner
+def put_notes(world: World, answer: Record) -> None:
+    """Put on record what a strategy wants there."""
+    clock, message = world.clock[0], world.message[0]
+    for i in range(answer.notes):
+        k = answer.note_instrument[i]
+        if k < 0 or k >= len(world.views):
+            clock.error, clock.error_number, clock.error_line = BAD_NOTE, k, 0
+            return
+        message.kind, message.number, message.market = NOTE, answer.note_code[i], k
+        message.value, message.venue_ns, message.local_ns = answer.note_value[i], clock.local_ns, clock.local_ns
+        write(world, message)
+
+
+@inner
+def why_refused(world: World, k: int, lots: int, limit: int, stop: int) -> int:
+    """Return why our own risk engine would not let an order go, or NO_REASON. Reference: risk.checks.refusal."""
+    market = world.markets[k]
+    if world.views[k].halted:
+        return HALTED
+    if lots < market.quantity_min:
+        return BELOW_QUANTITY_MIN
+    if not market.negative and ((limit != NO_PRICE and limit <= 0) or (stop != NO_PRICE and stop <= 0)):
+        return PRICE_INVALID
+    return NO_REASON
+
+
+@inner
+def refuse(world: World, message: Record, reason: int) -> None:
+    """Put on record that something is not sent. The strategy sees it counted."""
+    message.kind, message.reason = REFUSED, reason
+    write(world, message)
+    world.views[message.market].rejected += 1
 
 
 @inner
@@ -326,9 +373,8 @@ def new_order(world: World, answer: Record, i: int) -> None:
     if lots < 0 or k < 0 or k >= len(world.views) or (sign != 1 and sign != -1):
         clock.error, clock.error_number = BAD_LOTS, lots
         return
-    at_once = tif == IOC or tif == FOK
-    known = tif == GTC or at_once or tif == DAY
-    if not known or (answer.post_only[i] and (limit == NO_PRICE or stop != NO_PRICE or at_once)):
+    at_once = IOC <= tif <= FOK
+    if not GTC <= tif <= DAY or (answer.post_only[i] and (limit == NO_PRICE or stop != NO_PRICE or at_once)):
         clock.error, clock.error_number = BAD_ORDER, tif
         return
     clock.orders_ever += 1
@@ -342,17 +388,9 @@ def new_order(world: World, answer: Record, i: int) -> None:
     # An order has no cause, liquidity or fill yet: the log reads these as its time in force and its two flags
     message.cause, message.liquidity, message.fill = tif, answer.post_only[i], answer.reduce_only[i]
     message.venue_ns = message.local_ns = clock.local_ns
-    reason = -1
-    if world.views[k].halted:
-        reason = HALTED
-    elif lots < market.quantity_min:
-        reason = BELOW_QUANTITY_MIN
-    elif not market.negative and ((limit != NO_PRICE and limit <= 0) or (stop != NO_PRICE and stop <= 0)):
-        reason = PRICE_INVALID
-    if reason >= 0:
-        message.kind, message.reason = REFUSED, reason
-        write(world, message)
-        world.views[k].rejected += 1
+    reason = why_refused(world, k, lots, limit, stop)
+    if reason != NO_REASON:
+        refuse(world, message, reason)
         return
     if clock.free_count == 0:
         clock.error, clock.error_number = TOO_MANY_SLOTS, SLOTS_MAX
@@ -375,13 +413,13 @@ def new_order(world: World, answer: Record, i: int) -> None:
 
 
 @inner
-def change_order(world: World, answer: Record, i: int) -> None:
-    """Send a cancel or a replacement of an order we know of; of another, nothing is sent."""
+def change_order(world: World, answer: Record, i: int, ever: int) -> None:
+    """Send a cancel or a replacement of an order that we knew of when asked; of another, nothing is sent."""
     clock, wanted = world.clock[0], answer.order[i]
     for place in range(clock.mine_count):
         slot = world.mine[place]
         order = world.orders[slot]
-        if order.number != wanted:
+        if order.number != wanted or wanted > ever:
             continue
         message = world.message[0]
         message.slot, message.number, message.market, message.sign = slot, wanted, order.market, order.sign
@@ -395,7 +433,25 @@ def change_order(world: World, answer: Record, i: int) -> None:
         else:
             if answer.kind[i] != REPLACE or answer.lots[i] <= 0:
                 return
+            if message.limit == NO_PRICE:
+                message.limit = order.mine_limit
+            reason = why_not_replaced(world, order, message)
+            if reason != NO_REASON:
+                refuse(world, message, reason)
+                return
             message.kind = SEND_REPLACE
         write(world, message)
         send(world, world.markets[order.market].venue, message)
         return
+
+
+@inner
+def why_not_replaced(world: World, order: Record, message: Record) -> int:
+    """Return why our own risk engine would not let a replacement go, or NO_REASON: what it adds is like an order.
+
+    Reference: engine.decide.
+    """
+    more = message.lots - order.mine_quantity
+    if (more <= 0 and message.limit == order.mine_limit) or (message.limit == NO_PRICE) != (order.limit == NO_PRICE):
+        return NO_REASON
+    return why_refused(world, message.market, max(more, 1), message.limit, NO_PRICE)

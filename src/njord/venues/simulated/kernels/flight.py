@@ -1,11 +1,16 @@
-"""What is under way: two rings of messages, and the lines they travel on. Reference: engine.backtest, simulated.latency."""
+"""What is under way: two rings of messages, and the lines they travel on.
+
+Reference: engine.backtest.Backtest, simulated.latency.Line.
+"""
 
 import math
+from typing import Any
 
-from njord.venues.simulated.kernels.inner import inner
+from njord.venues.simulated.kernels.inner import hot, inner
 from njord.venues.simulated.kernels.layout import (
     ARRIVAL,
     LOG_MAX,
+    NEWS,
     ORDERS_IN,
     REPORT,
     REPORTS_OUT,
@@ -16,14 +21,18 @@ from njord.venues.simulated.kernels.layout import (
 )
 
 
-@inner
-def arrives_ns(world: World, venue: int, direction: int, sent_ns: int) -> int:
-    """Return when what is sent now arrives. Directions: 0 orders, 1 reports, 2 market data."""
-    line = world.lines[venue, direction]
+@hot
+def arrives_ns(world: World, line: Record, sent_ns: int) -> int:
+    """Return when what is sent now arrives."""
     if line.knots == 0:
         return int(sent_ns + line.constant_ns)
+    return curve_arrives_ns(line, world.knot_times, world.knot_latencies, sent_ns)
+
+
+@inner
+def curve_arrives_ns(line: Record, times: Any, latencies: Any, sent_ns: int) -> int:
+    """Return when what is sent now arrives on a line that has knots, never before what was sent earlier."""
     first, last = line.first, line.first + line.knots - 1
-    times, latencies = world.knot_times, world.knot_latencies
     if sent_ns < times[first] or first == last:
         latency_ns = latencies[first]
     elif sent_ns >= times[last]:
@@ -37,7 +46,7 @@ def arrives_ns(world: World, venue: int, direction: int, sent_ns: int) -> int:
             else:
                 high = middle
         share = (sent_ns - times[low]) / (times[high] - times[low])
-        latency_ns = latencies[low] + int(math.floor((latencies[high] - latencies[low]) * share))
+        latency_ns = latencies[low] + math.floor((latencies[high] - latencies[low]) * share)
     line.last_ns = max(line.last_ns, sent_ns + latency_ns)
     return int(line.last_ns)
 
@@ -73,6 +82,18 @@ def push_now(world: World, what: int, message: Record) -> None:
     message.what = what
     world.now[(clock.now_head + clock.now_count) % UNDER_WAY_MAX] = message
     clock.now_count += 1
+
+
+@inner
+def news_is_due(pending: Any, clock: Record) -> bool:
+    """Whether news that was sent before is to be heard at this very moment."""
+    for place in range(clock.pending_count):
+        message = pending[(clock.pending_head + place) % UNDER_WAY_MAX]
+        if message.due_ns > clock.market_ns:
+            return False
+        if message.what == NEWS:
+            return True
+    return False
 
 
 @inner
@@ -114,7 +135,7 @@ def flush(world: World) -> None:
     count, clock.reports = clock.reports, 0
     for i in range(count):
         message = world.outbox[i]
-        local_ns = arrives_ns(world, message.row, REPORTS_OUT, message.due_ns)
+        local_ns = arrives_ns(world, world.lines[message.row, REPORTS_OUT], message.due_ns)
         message.local_ns = local_ns
         if local_ns > clock.market_ns:
             push(world, local_ns, REPORT, message)
@@ -127,7 +148,7 @@ def send(world: World, venue: int, message: Record) -> None:
     """Send a command on its way to a venue."""
     clock = world.clock[0]
     now_ns = max(clock.market_ns, clock.local_ns)
-    due_ns = arrives_ns(world, venue, ORDERS_IN, now_ns)
+    due_ns = arrives_ns(world, world.lines[venue, ORDERS_IN], now_ns)
     if due_ns > now_ns:
         push(world, due_ns, ARRIVAL, message)
     else:

@@ -29,7 +29,9 @@ REFUSED, NOTE = _numbers(20, 22)
 # (our timer comes last, and is no message)
 REPORT, NEWS, ARRIVAL = _numbers(0, 3)
 # Directions of a line
-ORDERS_IN, REPORTS_OUT, FEED_OUT = _numbers(0, 3)
+ORDERS_IN, REPORTS_OUT = _numbers(0, 2)
+# Market data sets of an instrument, each with a line of its own
+FEED_STATUS, FEED_BOOK, FEED_TRADES = _numbers(0, 3)
 
 # Why fills happened, and why orders did not live
 QUOTE_THROUGH, TRADE_THROUGH, TRADE_AT_LIMIT, CROSSED_BOOK = _numbers(0, 4)
@@ -55,8 +57,8 @@ ENDED, DECIDE, DRAIN, FAILED = _numbers(0, 4)
 # What went wrong
 (
     OK, TOO_MANY_UNDER_WAY, TOO_MANY_SLOTS, TOO_MANY_ORDERS_EVER, TOO_MANY_TAKEN, ENDLESS, BAD_LOTS, TOO_MANY_COMMANDS,
-    BAD_ORDER,
-) = _numbers(0, 9)  # fmt: skip
+    BAD_ORDER, BAD_NOTE,
+) = _numbers(0, 10)  # fmt: skip
 
 NEVER_NS = 2**62
 NS_PER_DAY = 86_400_000_000_000
@@ -78,26 +80,28 @@ def _record(ints: str, floats: str = "") -> np.dtype[np.void]:
 
 
 CLOCK = _record(
-    "market_ns local_ns reports row base phase news_row sent log_count mine_count free_count orders_ever reactions error"
-    " error_number every_ns wake_on_fills shared timer_set timer_ns timer_due heard_since depth asked final one_feed heard_row next_row news_ns pending_head pending_count now_head"
-    " now_count"
+    "market_ns local_ns reports row base phase news_row sent log_count mine_count free_count orders_ever reactions"
+    " error error_number error_line every_ns wake_on_fills shared timer_set timer_ns timer_due heard_since depth asked"
+    " final one_feed heard_row next_row news_ns pending_head pending_count now_head now_count"
 )
 MARKET = _record(
     # Ladder: the cell of a price is offset + price - floor
-    "offset floor cells bid ask bids asks bid_low bid_high ask_low ask_high ready skip starts sequence time_ns"
+    "offset floor cells bid ask bids asks bid_low bid_high ask_low ask_high ready skip sequence time_ns"
     # The venue
     " venue halted has_trade working day_orders taken fills position"
     # Of our orders there: the best limits of each side, how many stops wait, a bit for each price modulo 64 at which
-    # one is; whether the last update touched such a price, or the best ones; whether those could be believed
-    " own_bid own_ask stops own_prices touched top believed"
+    # one is; whether the last update touched such a price, or the best ones; whether those could be believed, and
+    # whether since then there were some that could not
+    " own_bid own_ask stops own_prices touched top believed missed"
     # Rules of the instrument and the venue
     " quantity_min notional_min negative self_trade open_max queue touch slippage"
     # The last market order we heard of
-    " trade_ns trade_sign trade_depth",
+    " trade_ns trade_sign trade_depth trade_mid",
     "exponent coefficient",
 )
 ORDER = _record(
-    "number market sign quantity leaves limit stop time_in_force post_only reduce_only arrived_ns day_end_ns level working"
+    "number market sign quantity leaves limit stop time_in_force post_only reduce_only arrived_ns day_end_ns level"
+    " working"
     # Our own knowledge of it
     " state mine_leaves mine_quantity mine_limit mine_ahead",
     "ahead",
@@ -130,7 +134,8 @@ class World(NamedTuple):
     now: Any  # MESSAGE (UNDER_WAY_MAX,): a ring of what happens without delay
     outbox: Any  # MESSAGE (LOG_MAX,): what a venue reports of one event
     log: Any  # MESSAGE (LOG_MAX,)
-    lines: Any  # LINE (venues, 3): orders, reports, market data
+    lines: Any  # LINE (venues, 2): orders, reports
+    feeds: Any  # LINE (instruments, 3): status, book, trades
     knot_times: Any  # int64: knots of all latency curves
     knot_latencies: Any
     taken: Any  # int64 (instruments, TAKEN_MAX, 3): taker's sign, price, lots

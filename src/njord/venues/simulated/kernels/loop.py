@@ -1,15 +1,15 @@
 """The loop of the compiled venue: market events, what is under way, and when the strategy is asked.
 
-Reference: engine.backtest.Backtest. The order in which things of one moment happen is the same, or results would differ:
-market events first; what they cause without delay; then reports that are due; then the news of the event; what is under
-way is done before the first market event of a later moment.
+Reference: engine.backtest.Backtest. The order in which things of one moment happen is the same, or results would
+differ: market events first; what they cause without delay; then reports that are due; then the news of the event; what
+is under way is done before the first market event of a later moment.
 """
 
 from typing import Any
 
 from njord.venues.simulated.kernels import ladder
 from njord.venues.simulated.kernels.client import handle_report, hear, heard, obey, show
-from njord.venues.simulated.kernels.flight import arrives_ns, flush, pop, pop_now, push
+from njord.venues.simulated.kernels.flight import arrives_ns, flush, news_is_due, pop, pop_now, push
 from njord.venues.simulated.kernels.inner import hot, inner
 from njord.venues.simulated.kernels.layout import (
     ARRIVAL,
@@ -21,7 +21,9 @@ from njord.venues.simulated.kernels.layout import (
     ENDED,
     ENDLESS,
     FAILED,
-    FEED_OUT,
+    FEED_BOOK,
+    FEED_STATUS,
+    FEED_TRADES,
     HALT,
     LAST,
     LOG_MAX,
@@ -157,7 +159,7 @@ def news_first(world: World, due_ns: int) -> bool:
 
 @inner
 def go(world: World, tape: Tape, answer: Record) -> int:
-    """Do what the strategy answered, if it was asked, and go on. Return what ended it: the views are ready for DECIDE."""
+    """Do what the strategy answered, if it was asked, and go on. Return what ended it: with DECIDE, views are ready."""
     clock = world.clock[0]
     if clock.asked:
         clock.asked = 0
@@ -180,11 +182,11 @@ def tell(world: World, tape: Tape) -> bool:
         return hear(world, tape, row, clock.market_ns) and heard(world)
     if clock.one_feed and clock.heard_row < clock.news_row:
         return False  # Others are before it, and it comes after them
-    local_ns = arrives_ns(world, world.markets[ladder.market_at(tape, row)].venue, FEED_OUT, clock.market_ns)
+    local_ns = arrives_ns(world, feed_of(world, tape, row), clock.market_ns)
     if clock.one_feed:
         clock.news_ns = local_ns
         return local_ns <= clock.market_ns and hear_next(world, tape)
-    if local_ns > clock.market_ns:
+    if local_ns > clock.market_ns or news_is_due(world.pending, clock):
         world.message[1].row = clock.news_row
         push(world, local_ns, NEWS, world.message[1])
         return False
@@ -192,21 +194,31 @@ def tell(world: World, tape: Tape) -> bool:
 
 
 @hot
+def feed_of(world: World, tape: Tape, row: int) -> Record:
+    """Return the line on which a row travels to us: each data set has its own."""
+    what, feed = ladder.what_at(tape, row) & WHAT, FEED_BOOK
+    if TRADE_BUY <= what <= TRADE_UNKNOWN:
+        feed = FEED_TRADES
+    elif HALT <= what <= RESUME:
+        feed = FEED_STATUS
+    return world.feeds[ladder.market_at(tape, row), feed]
+
+
+@hot
 def hear_next(world: World, tape: Tape) -> bool:
-    """Hear the next news where all comes by one feed, and so in the order of the tape. Whether the strategy is asked."""
+    """Hear the next news where all comes by one feed, in the order of the tape. Whether the strategy is asked."""
     clock = world.clock[0]
     told = hear(world, tape, clock.heard_row - clock.base, clock.news_ns)
     clock.heard_row, clock.news_ns = clock.next_row, NEVER_NS
     if clock.heard_row < clock.row:
         row = clock.heard_row - clock.base
-        venue = world.markets[ladder.market_at(tape, row)].venue
-        clock.news_ns = arrives_ns(world, venue, FEED_OUT, tape.times_ns[row])
+        clock.news_ns = arrives_ns(world, feed_of(world, tape, row), tape.times_ns[row])
     return told and heard(world)
 
 
 @hot
 def run_rows(world: World, tape: Tape, due_ns: int) -> bool:
-    """Match events until something else is due, or one of them caused something. Whether the strategy is asked at once."""
+    """Match events until something else is due, or one of them caused something. Whether the strategy is asked."""
     clock = world.clock[0]
     row = clock.row - clock.base
     while row < len(tape.times_ns) and tape.times_ns[row] <= due_ns:
@@ -252,7 +264,7 @@ def match_update(world: World, tape: Tape, row: int, what: int) -> int:
     """Apply the update that begins at a row, and work our orders through it. Return the row after it."""
     k = ladder.market_at(tape, row)
     market = world.markets[k]
-    if what == HALT or what == RESUME:
+    if HALT <= what <= RESUME:
         market.halted = 1 if what == HALT else 0
         return row + 1
     touched, top = 0, False
@@ -293,7 +305,7 @@ def shown_anew(world: World, k: int, what: int, price: int) -> None:
 
 @inner
 def measure(tape: Tape, lowest: Any, highest: Any) -> int:
-    """Widen the least and greatest price of each market by those of a tape's levels. Return how many events there are."""
+    """Widen the least and greatest price of each market by those of a tape's levels. Return how many events it has."""
     events = 0
     for row in range(len(tape.times_ns)):
         what = ladder.what_at(tape, row)

@@ -18,14 +18,11 @@ from njord.venues.simulated.kernels.layout import (
     NO_LIQUIDITY,
     NOT_AT_ONCE,
     Q_CROSS,
-    Q_EXACT,
     Q_FRONT_SHARE,
     Q_LOG,
     Q_LOG_OF_TOTAL,
     Q_POWER,
     Q_POWER_OF_TOTAL,
-    Q_RISK_AVERSE,
-    Q_TOUCH,
     QUOTE_THROUGH,
     REDUCE_ONLY,
     SLIP_FIXED,
@@ -67,8 +64,7 @@ def behind_chance(queue: int, exponent: float, ahead: float, behind: float) -> f
 def ahead_after(queue: int, exponent: float, ahead: float, before: float, after: float) -> float:
     """Return the lots ahead of us once our level shows ``after`` lots."""
     left = before - after
-    certain = queue == Q_CROSS or queue == Q_RISK_AVERSE or queue == Q_EXACT or queue == Q_TOUCH
-    if left > 0.0 and ahead > 0.0 and not certain:
+    if left > 0.0 and ahead > 0.0 and Q_POWER <= queue <= Q_FRONT_SHARE:
         behind = before - ahead
         chance = behind_chance(queue, exponent, ahead, behind)
         ahead = ahead - (1.0 - chance) * left + min(behind - chance * left, 0.0)
@@ -209,7 +205,7 @@ def slipped(market: Record, order: Record, price: int, lots: int, shown: int) ->
         worse = market.coefficient * share
     else:
         worse = market.coefficient * math.sqrt(share)
-    moved = price + order.sign * int(math.ceil(abs(price) * worse))
+    moved = price + order.sign * math.ceil(abs(price) * worse)
     return int(moved if within(order, moved) else order.limit)
 
 
@@ -440,7 +436,7 @@ def on_trade(world: World, k: int, price: int, traded: int, aggressor: int, time
             ahead = order.ahead
             order.ahead = max(0.0, ahead - left)
             order.level = max(0, order.level - traded)
-            left = 0 if market.queue == Q_CROSS else max(0, int(math.floor(left - ahead)))
+            left = 0 if market.queue == Q_CROSS else max(0, math.floor(left - ahead))
             reason = TRADE_AT_LIMIT
         lots = min(allowed(market, order), left)
         if lots > 0:
