@@ -340,7 +340,11 @@ def test_what_the_queue_leaves_open_is_a_bar_between_its_readings() -> None:
 
     text = " ".join(_parsed(page).text.split())
     assert "What the queue leaves open" in text
-    for said in ("never reached \u221240.00 310 20.00", "estimate \u221210.00 404 27.50", "nobody ahead +60.00 733 51.00"):
+    for said in (
+        "never reached \u221240.00 310 20.00",
+        "estimate \u221210.00 404 27.50",
+        "nobody ahead +60.00 733 51.00",
+    ):
         assert said in text, said
     assert 'class="cross" style="left:0.00%"' in page
     assert 'class="estimate" style="left:30.00%"' in page

@@ -99,8 +99,9 @@ class Trade(msgspec.Struct, frozen=True, gc=False, tag="trade"):
 class BookUpdate(msgspec.Struct, frozen=True, tag="book"):
     """Levels of an L2 book that changed together. ``lots`` is what now rests there; 0 removes the level.
 
-    A snapshot replaces the whole book. ``sequence`` is the venue's own update id. ``left`` says which orders went without
-    trading, and when each had come, where the venue tells of every order: (sign of the side, price_ticks, lots, time_ns).
+    A snapshot replaces the whole book. ``sequence`` is the venue's own update id. ``left`` says which orders went
+    without trading, and when each had come, where the venue tells of every order: (sign of the side, price_ticks, lots,
+    time_ns).
     """
 
     instrument_id: InstrumentId

@@ -1,8 +1,8 @@
 """What nobody knows about a maker's result: where its orders stood in their queues.
 
-The same run twice more, with the least and the most that can be true: orders that are never reached at their limit, only
-passed (``cross``), and orders with nobody ahead of them (``touch``). A strategy answers its own fills, so neither end is
-a bound on profit by logic alone; it is how far apart the result's two readings lie.
+The same run twice more, with the least and the most that can be true: orders that are never reached at their limit,
+only passed (``cross``), and orders with nobody ahead of them (``touch``). A strategy answers its own fills, so neither
+end is a bound on profit by logic alone; it is how far apart the result's two readings lie.
 """
 
 import copy
