@@ -1,7 +1,10 @@
-"""A strategy that does anything a strategy can, by dice of its own that its state keeps: for comparing venues."""
+"""A strategy for comparing venues: it does anything a strategy can by dice of its own that its state keeps, or what a
+plan says. One class, so that it is compiled once.
+"""
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from njord.market.view import DAY, FOK, GTC, IOC, NO_PRICE
@@ -9,6 +12,24 @@ from njord.strategies.kernel import KernelStrategy
 from njord.strategies.kernels import cancel, cancel_all, in_flight, note, open_lots, order, quote, replace, take
 
 NOT_KNOWN_TICKS = 100
+STEPS_MAX = 16
+NEW, CANCEL, REPLACE, QUOTE = 1, 2, 3, 4
+
+
+@njit()
+def follow(view: Any, state: Any, out: Any) -> None:
+    """Do each step of the plan whose moment has come."""
+    while state.done < STEPS_MAX and 0 < state.plan[state.done, 0] <= view[0].time_ns:
+        step = state.plan[state.done]
+        state.done += 1
+        if step[1] == NEW:
+            order(out, step[2], step[3], step[4], step[5], step[6], step[7], step[8], step[9])
+        elif step[1] == CANCEL:
+            cancel(out, step[3])
+        elif step[1] == REPLACE:
+            replace(out, step[3], step[4], step[5])
+        else:
+            quote(view, out, 0, step[5], step[4], step[7], step[6])
 
 
 @njit()
@@ -100,7 +121,7 @@ def say(out: Any, k: int, seen: Any) -> None:
 
 
 class Scripted(KernelStrategy):
-    """Ask for something, most of the time."""
+    """Ask for something, most of the time; with nothing to dice for, follow the plan."""
 
     seed: int = 1
     busy: int = 60  # Percent of the times it is asked
@@ -110,13 +131,18 @@ class Scripted(KernelStrategy):
     aloud: bool = False  # Put what is seen on record, to find out where two runs part
 
     class State:
-        """Its dice, and whether they are set."""
+        """Its dice, and whether they are set; the plan, and how far it is done."""
 
         dice: int = 0
         asked: int = 0
+        plan: Any = np.zeros((STEPS_MAX, 10), dtype=np.int64)
+        done: int = 0
 
     @staticmethod
     def decide(view: Any, params: Any, state: Any, out: Any) -> None:
+        if params.busy == 0:
+            follow(view, state, out)
+            return
         state.asked += 1
         if state.asked == 1:
             state.dice = params.seed

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from njord.domain.clock import NS_PER_DAY
+from njord.domain.clock import NS_PER_DAY, NS_PER_S, iso
+from njord.domain.market import Kind
+from njord.engine.assemble import assemble
+from njord.engine.compiled import run_compiled
+from njord.engine.config import AccountSpec, DataSpec, RunConfig, StrategySpec
+from njord.market.catalog import Catalog, DatasetId
+from njord.market.importers import import_files
 from njord.venues.simulated.latency import LatencyKnot
 from njord.venues.simulated.queue import QueueModel
 from njord.venues.simulated.settings import (
@@ -159,3 +165,44 @@ def test_rows_in_any_order_within_a_moment_and_any_pieces(data):
         assert pieces.events == whole.events
         assert pieces.messages().tobytes() == whole.messages().tobytes()
         assert pieces.venue.world.views.tobytes() == whole.venue.world.views.tobytes()
+
+
+@pytest.fixture(scope="module")
+def binance(shared_data, tmp_path_factory):
+    catalog = Catalog(tmp_path_factory.mktemp("catalog"))
+    file = shared_data / "market" / "binance_l2_20240808" / "usdm" / "btcusdt_20240808.gz"
+    import_files(catalog, "binance-l2", [file], "BTC/USDT:USDT.BINANCE")
+    return catalog
+
+
+MAKER = {"busy": 3, "lots_max": 4, "reach": 4, "quotes": True}
+REAL = [
+    (VenueSettings(latency_ms=0), {"every_ms": 0.0, **MAKER}),
+    (VenueSettings(latency_ms=5, queue=QueueSettings(model=QueueModel.LOG)), {"every_ms": 100.0, **MAKER}),
+    (VenueSettings(latency_ms=2, feed_latency_ms=1), {"every_ms": 10.0, **MAKER}),
+    (
+        VenueSettings(latency_ms=2, queue=QueueSettings(model=QueueModel.TOUCH)),
+        {"every_ms": 0.0, "busy": 100, "reach": 9},
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+@pytest.mark.parametrize(("settings", "params"), REAL)
+def test_on_real_data(binance, settings, params):
+    name = "BTC/USDT:USDT.BINANCE"
+    begins_ns = binance.dataset(DatasetId(name, Kind.BOOK)).first_ns
+    end = iso(begins_ns + 100 * NS_PER_S if params["every_ms"] < 100 else begins_ns + NS_PER_DAY)
+    data = [DataSpec(instrument=name, kind=kind, end=end) for kind in (Kind.BOOK, Kind.TRADES)]
+    config = RunConfig(
+        data=data, strategies=[StrategySpec(name="given")], venue=settings, risk="research",
+        account=AccountSpec(currency="USDT", cash=Decimal(1_000_000)),
+    )  # fmt: skip
+    plain, fast = (assemble(config, binance, given=[("given", ScriptedHeard(**params))]) for _ in range(2))
+
+    plain.run()
+    run = run_compiled(fast, binance)
+
+    same(plain, fast, run)
+    assert len(plain.backtest.fills) > 20

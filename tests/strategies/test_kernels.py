@@ -1,106 +1,99 @@
-"""What a kernel strategy may ask for: each function fills in the same answer compiled and as plain Python."""
+"""What kernel strategies ask through: compiled as in plain Python, on any view; and what an answer says."""
 
-from collections.abc import Callable
-from typing import Any
+import math
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from njord.market.view import ANSWER, CANCELLING, COMMANDS_MAX, GTC, LIVE, NEW, NO_PRICE, NOTES_MAX, SENT, VIEW
+from njord.market.view import ANSWER, CANCELLING, COMMANDS_MAX, LIVE, NO_PRICE, SENT, VIEW
 from njord.strategies import kernels
 
+pytestmark = pytest.mark.slow
+COMPILES = settings(deadline=None, max_examples=40)
+TICKS, LOTS = st.integers(95, 105), st.integers(0, 4)
+ORDERS = st.lists(
+    st.tuples(st.sampled_from([SENT, LIVE, CANCELLING]), st.sampled_from([1, -1]), TICKS, st.integers(1, 4)), max_size=6
+)
 
-def views(orders: list[tuple[int, int, int, int]]) -> Any:
+
+def viewed(orders):
     view = np.zeros(1, dtype=VIEW).view(np.recarray)
-    view.orders = len(orders)
-    for i, (sign, ticks, lots, state) in enumerate(orders):
-        for name, value in (("sign", sign), ("ticks", ticks), ("lots", lots), ("state", state), ("number", 10 + i)):
-            view[f"order_{name}"][0][i] = value
+    view[0].orders = len(orders)
+    for i, (state, sign, ticks, lots) in enumerate(orders):
+        view[0].order_number[i], view[0].order_state[i], view[0].order_sign[i] = i + 1, state, sign
+        view[0].order_ticks[i], view[0].order_lots[i] = ticks, lots
     return view
 
 
-def both(function: Any, view: Any, *arguments: Any) -> list[bytes]:
-    """Return the answers of the compiled function and of the plain one."""
-    answers = []
-    for called in (function, function.py_func):
-        answer = np.zeros(1, dtype=ANSWER).view(np.recarray)
-        answer.commands = answer.notes = 1
-        called(*([view] if view is not None else []), answer[0], *arguments)
-        answer["line"] = 0  # Where it was asked from is another thing
-        answers.append(answer.tobytes())
-    return answers
-
-
-ORDERS = st.lists(
-    st.tuples(
-        st.sampled_from([1, -1]), st.integers(95, 105), st.integers(1, 9), st.sampled_from([SENT, LIVE, CANCELLING])
-    ),
-    max_size=6,
-)
-LOTS = st.integers(0, 9)
-
-
-@pytest.mark.slow
-@settings(max_examples=60, deadline=None)
-@given(ORDERS, st.integers(95, 105), LOTS, st.integers(95, 105), LOTS)
-def test_quotes_are_the_same_compiled(
-    orders: list[tuple[int, int, int, int]], bid: int, bid_lots: int, ask: int, ask_lots: int
-) -> None:
-    view = views(orders)
-    compiled, plain = both(kernels.quote, view, 0, bid, bid_lots, ask, ask_lots)
-    assert compiled == plain
-    compiled, plain = both(kernels.quote_side, view, 0, 1, bid, bid_lots)
-    assert compiled == plain
-    compiled, plain = both(kernels.cancel_all, view, 0)
-    assert compiled == plain
-    for counted in (kernels.open_lots, kernels.in_flight):
-        arguments = (0, 1) if counted is kernels.open_lots else (0,)
-        assert counted(view, *arguments) == counted.py_func(view, *arguments)
-
-
-CALLS: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
-    (kernels.order, (0, -1, 3, 101, 99, GTC, 0, 1)),
-    (kernels.buy, (0, 2, 99)),
-    (kernels.sell, (0, 2, 101)),
-    (kernels.take, (0, 1, 5)),
-    (kernels.cancel, (7,)),
-    (kernels.replace, (7, 4, 98)),
-    (kernels.note, (0, 3, 1.5)),
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("function", "arguments"), CALLS, ids=lambda value: getattr(value, "__name__", ""))
-def test_commands_are_the_same_compiled(function: Any, arguments: tuple[Any, ...]) -> None:
-    compiled, plain = both(function, None, *arguments)
-    assert compiled == plain
-
-
-def test_a_kept_order_and_one_in_the_way() -> None:
+def answered(function, *arguments, view=None):
+    """Return what a function writes into an answer, and returns."""
     answer = np.zeros(1, dtype=ANSWER).view(np.recarray)
-    view = views([(1, 99, 2, LIVE), (-1, 101, 5, LIVE)])
-    kernels.quote.py_func(view, answer[0], 0, 99, 5, 98, 5)  # type: ignore[attr-defined]
-    said = answer[0]
-    # The bid is smaller than asked and stays; the offer moves, but its new place would meet our own bid
-    assert [int(said.order[i]) for i in range(said.commands) if said.kind[i] != NEW] == [11]
-    assert NEW not in said.kind[: said.commands]
+    given = (answer[0], *arguments) if view is None else (view, answer[0], *arguments)
+    returned = function(*given)
+    return answer.tobytes(), returned
 
 
-def test_what_is_too_much_is_counted_and_not_written() -> None:
+@COMPILES
+@given(ORDERS, TICKS, LOTS, TICKS, LOTS)
+def test_quotes_and_cancels(orders, bid, bid_lots, ask, ask_lots):
+    view = viewed(orders)
+    for function, arguments in (
+        (kernels.quote, (0, bid, bid_lots, ask, ask_lots)),
+        (kernels.quote_side, (0, 1, bid, bid_lots)),
+        (kernels.cancel_all, (0,)),
+    ):
+        assert answered(function, *arguments, view=view) == answered(function.py_func, *arguments, view=view)
+    for sign in (1, -1):
+        assert kernels.open_lots(view, 0, sign) == kernels.open_lots.py_func(view, 0, sign)
+        assert kernels.open_lots(view, 0, sign) == sum(lots for _, own, _, lots in orders if own == sign)
+    assert kernels.in_flight(view, 0) == kernels.in_flight.py_func(view, 0) == sum(o[0] != LIVE for o in orders)
+
+
+@COMPILES
+@given(TICKS, LOTS, st.sampled_from([1, -1]), st.integers(0, 3))
+def test_orders_and_notes(ticks, lots, sign, tif):
+    for function, arguments in (
+        (kernels.order, (0, sign, lots, ticks, NO_PRICE, tif, 1, 0)),
+        (kernels.buy, (0, lots, ticks)),
+        (kernels.sell, (0, lots, ticks)),
+        (kernels.take, (0, sign, lots)),
+        (kernels.cancel, (lots,)),
+        (kernels.replace, (lots, ticks, NO_PRICE)),
+        (kernels.note, (0, tif, ticks / 7)),
+    ):
+        assert answered(function, *arguments) == answered(function.py_func, *arguments)
+
+
+def test_a_quote_keeps_what_rests_as_asked():
+    view = viewed([(LIVE, 1, 100, 2), (LIVE, -1, 102, 2), (LIVE, 1, 99, 1)])
+    answer = np.zeros(1, dtype=ANSWER).view(np.recarray)[0]
+
+    kernels.quote(view, answer, 0, 100, 2, 103, 2)
+
+    # The second bid goes, and the old ask; the new ask is sent, for no own bid is in its way
+    assert answer.commands == 3
+    assert answer.order[:3].tolist() == [3, 2, 0]
+    assert (answer.sign[2], answer.limit_ticks[2], answer.post_only[2]) == (-1, 103, 1)
+
+
+@pytest.mark.parametrize("function", [kernels.whole, kernels.whole.py_func, kernels.number, kernels.number.py_func])
+def test_what_is_no_number_is_no_price(function):
+    assert function(7) == 7
+    assert kernels.whole(-7.9) == kernels.whole.py_func(-7.9) == -7
+    for value in (math.nan, math.inf, -math.inf, 1e19):
+        with pytest.raises(ValueError, match="what is no number, or infinite"):
+            function(value)
+
+
+def test_more_commands_than_there_is_room_for_are_counted_and_nothing_else():
     answer = np.zeros(1, dtype=ANSWER).view(np.recarray)
-    for _ in range(COMMANDS_MAX + 5):
-        kernels.take.py_func(answer[0], 0, 1, 1)  # type: ignore[attr-defined]
-    for _ in range(NOTES_MAX + 2):
-        kernels.note.py_func(answer[0], 0, 1, 2.0)  # type: ignore[attr-defined]
-    assert answer[0].commands == COMMANDS_MAX + 5
-    assert answer[0].notes == NOTES_MAX + 2
-    assert set(answer[0].limit_ticks) == {NO_PRICE}
+    for _ in range(COMMANDS_MAX + 3):
+        kernels.buy(answer[0], 0, 1, 100)
 
-
-@pytest.mark.slow
-@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e9, max_value=1e9))
-def test_numbers_are_the_same_compiled(value: float) -> None:
-    assert kernels.number(value) == kernels.number.py_func(value)  # type: ignore[attr-defined]
-    assert kernels.whole(value) == kernels.whole.py_func(value)  # type: ignore[attr-defined]
+    assert answer[0].commands == COMMANDS_MAX + 3
+    assert answer[0].notes == 0

@@ -183,7 +183,7 @@ def _glue(
 ) -> ModuleType:
     """Return the module of a piece of glue for a strategy, with what it is given as its globals."""
     # Cached code names the modules it came from, and looks them up when it is loaded
-    shapes = (type(strategy).__module__, strategy.params.dtype.descr, strategy.state.dtype.descr)
+    shapes = (decide.__module__, strategy.params.dtype.descr, strategy.state.dtype.descr)
     content = hashlib.sha256(f"{text}{_kernel_sources()}{fingerprint(decide)}{shapes!r}".encode())
     # Called after the class that has this decide: those derived from it share what is compiled
     return _load(kind, decide.__qualname__.split(".")[-2], content.hexdigest(), text, given)

@@ -28,9 +28,10 @@ try:
     from numba import njit
 except ModuleNotFoundError:
 
-    def njit() -> Callable[[F], F]:  # type: ignore[no-redef]
-        """Leave a function as it is. Reference: numba.njit, which compiles it."""
+    def _as_it_is() -> Callable[[F], F]:
         return lambda function: function
+
+    njit = _as_it_is  # type: ignore[assignment]
 
 
 WHOLE_MAX = 2.0**63
