@@ -26,8 +26,7 @@ def pytest_collection_modifyitems(config, items):
 def shared_folder() -> Path:
     """Return where the real market data are, if they are there."""
     said = os.environ.get("NJORD_SHARED_DATA")
-    folder = Path(said) if said else Path(__file__).parents[2] / "shared" / "data"
-    return folder
+    return Path(said) if said else Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")

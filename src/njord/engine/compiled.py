@@ -4,13 +4,14 @@ It does what the backtest does, fill for fill (the parity tests hold it to that)
 the limits it sets itself. What it leaves behind is an assembly like any other, with fills, ledger and equity curve.
 """
 
+import collections
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from njord.domain.command import StrategyNote
+from njord.domain.command import Command, StrategyNote
 from njord.domain.fill import Fill
 from njord.domain.ids import StrategyId
 from njord.domain.market import Funding, Kind
@@ -33,11 +34,13 @@ Array = npt.NDArray[Any]
 class CompiledRun:
     """One kernel strategy over tapes. ``rows`` and ``events`` count what passed, ``log`` says what became of orders."""
 
-    def __init__(self, venue: CompiledVenue, strategy: KernelStrategy, name: str) -> None:
+    def __init__(self, venue: CompiledVenue, strategy: KernelStrategy, name: str, *, keep_log: bool = True) -> None:
         self.venue, self.strategy, self.name = venue, strategy, name
         self.rows = 0
         self.events = 0
         self.log: list[Array] = []
+        self._keep_log = keep_log
+        self._taken = 0  # Pieces of the log that were taken already
         self._run, self._measure = run_of(strategy), measure()
         self._lowest = np.full(len(venue.instruments), layout.NEVER_NS)
         self._highest = np.full(len(venue.instruments), -layout.NEVER_NS)
@@ -68,6 +71,15 @@ class CompiledRun:
         tape = self._tail if self._tail is not None else _nothing()
         clock["base"] = self.rows - len(tape.times_ns)
         self._go(tape)
+
+    def taken(self) -> list[Any]:
+        """Return the rows of the log since the last call; where the log is not kept, they are let go of."""
+        rows = [row for piece in self.log[self._taken :] for row in piece]
+        if self._keep_log:
+            self._taken = len(self.log)
+        else:
+            self.log.clear()
+        return rows
 
     def messages(self) -> Array:
         """Return the log: a ``layout.MESSAGE`` for all that was sent, answered, filled and noted, as we knew it."""
@@ -115,22 +127,25 @@ class CompiledRun:
         return part(tape, int(rows.min() - clock["base"]), None) if len(rows) else None
 
 
-def run_compiled(assembly: Assembly, source: Source, progress: Callable[[int, int], None] | None = None) -> CompiledRun:
+def run_compiled(
+    assembly: Assembly, source: Source, progress: Callable[[int, int], None] | None = None, *, keep_log: bool = True
+) -> CompiledRun:
     """Run an assembly's one kernel strategy over its L2 data; what came of it is in the assembly's ledger, fills and
-    equity curve. Raises ConfigError where this cannot be done, KernelError where the strategy is at fault.
+    equity curve. Without ``keep_log`` memory does not grow with the orders that were sent. Raises ConfigError where
+    this cannot be done, KernelError where the strategy is at fault.
     """
     name, strategy = _only_strategy(assembly)
     streams, fundings = _streams(assembly, source)
     instruments = [assembly.instruments[name] for name in assembly.backtest.state.slots[name].desk.instruments]
-    run = CompiledRun(CompiledVenue(instruments, _settings(assembly)), strategy, name)
-    marks = _Marks(assembly)
+    run = CompiledRun(CompiledVenue(instruments, _settings(assembly)), strategy, name, keep_log=keep_log)
+    books = _Books(assembly, run, fundings)
     for tape in merged(streams):
         run.feed(tape)
-        marks.add(tape, run.venue)
+        books.add(tape)
         if progress is not None:
             progress(run.events, int(tape.times_ns[-1]))
     run.finish()
-    _book(assembly, run, marks, fundings)
+    books.finish()
     return run
 
 
@@ -172,20 +187,88 @@ def _streams(assembly: Assembly, source: Source) -> tuple[list[Stream], list[Ite
     return streams, fundings
 
 
-class _Marks:
-    """What each piece of tape means for the equity curve: its moments, and the last traded prices before them."""
+class _Books:
+    """Ledger, journal and equity curve of a compiled run, written piece by piece in the order we heard of things."""
 
-    def __init__(self, assembly: Assembly) -> None:
-        self.curve = assembly.backtest.curve
-        self.windows: list[Window] = []
-        self.first_ns: int | None = None
+    def __init__(self, assembly: Assembly, run: CompiledRun, fundings: list[Iterator[Any]]) -> None:
+        self.assembly, self.run = assembly, run
         self._codes = {feed.instrument_id: code for code, feed in reversed(list(enumerate(assembly.feeds)))}
+        events = [event for windows in fundings for window in windows for event in window.events]
+        self._fundings = collections.deque(sorted(events, key=lambda event: event.local_time_ns))
+        self._told: collections.deque[Any] = collections.deque()  # Rows of the log that are not written yet
 
-    def add(self, tape: Tape, venue: CompiledVenue) -> None:
-        times = tape.times_ns
-        if self.first_ns is None:
-            self.first_ns = int(times[0])
-        spacing_ns = self.curve.spacing_ns
+    def add(self, tape: Tape) -> None:
+        """Write what was heard of up to the end of a piece of tape."""
+        backtest = self.assembly.backtest
+        if backtest.first_ns is None:
+            backtest.first_ns = int(tape.times_ns[0])
+            backtest.curve.start(backtest.first_ns)
+        window = self._window(tape)
+        self._told.extend(self.run.taken())
+        self._write(int(window.times_ns[-1]))
+        backtest.curve.add(window)
+
+    def finish(self) -> None:
+        """Write the rest, and what the market was left at."""
+        self._told.extend(self.run.taken())
+        self._write(layout.NEVER_NS)
+        backtest = self.assembly.backtest
+        backtest.events = self.run.events
+        _final_prices(self.assembly, self.run)
+        backtest.state.time_ns = int(self.run.venue.world.clock[0]["local_ns"])
+        backtest.journal.flush()
+
+    def _write(self, until_ns: int) -> None:
+        told, fundings = self._told, self._fundings
+        while True:
+            row_ns = int(told[0]["local_ns"]) if told else layout.NEVER_NS + 1
+            paid_ns = fundings[0].local_time_ns if fundings else layout.NEVER_NS + 1
+            if min(row_ns, paid_ns) > until_ns:
+                return
+            if row_ns <= paid_ns:
+                self._post(row_ns, told.popleft())
+            else:
+                self._fund(paid_ns, fundings.popleft())
+
+    def _fund(self, time_ns: int, event: Funding) -> None:
+        backtest = self.assembly.backtest
+        if event.mark_ticks is None:
+            return  # Without a mark the engine takes the last price it saw, which is not kept here
+        funded = backtest.state.portfolio.fund(event, event.mark_ticks)
+        if funded is not None:
+            backtest.journal.append(0, time_ns, "compiled", [funded])
+            backtest.curve.changed(time_ns, funded)
+
+    def _post(self, time_ns: int, row: Any) -> None:
+        backtest, venue, run = self.assembly.backtest, self.run.venue, self.run
+        strategy_id, kind = StrategyId(run.name), row["kind"]
+        command: Command | None = None
+        if kind == layout.FILLED:
+            fill = venue.fill_of(row, run.name)
+            backtest.fills.append(fill)
+            entry, closed = backtest.state.portfolio.fill(fill, strategy_id)
+            backtest.state.closed.extend(closed)
+            backtest.journal.append(0, time_ns, f"fill:{fill.fill_id}", [entry])
+            backtest.curve.changed(time_ns, entry)
+        elif kind in (layout.SEND_NEW, layout.SEND_CANCEL, layout.SEND_REPLACE):
+            backtest.orders += int(kind == layout.SEND_NEW)
+            command = venue.command_of(row, strategy_id)
+        elif kind == layout.REFUSED:
+            command = venue.refused_of(row, strategy_id)
+        elif kind == layout.NOTE:
+            name = venue.instruments[int(row["market"])].instrument_id
+            text = run.strategy.note_text(int(row["number"]), float(row["value"]))
+            command = StrategyNote(strategy_id, f"{name}: {text}")
+        if kind in (layout.REJECTED, layout.REFUSED):
+            reason = venue.rejection_of(row)
+            backtest.refused[reason] = backtest.refused.get(reason, 0) + 1
+        if command is not None:
+            backtest.journal.append(0, time_ns, "compiled", [command])
+
+    def _window(self, tape: Tape) -> Window:
+        # The moments of a piece of tape that the curve has points at, and the last traded prices before them
+        times, venue = tape.times_ns, self.run.venue
+        spacing_ns = self.assembly.backtest.curve.spacing_ns
         assert spacing_ns is not None
         buckets = np.arange(int(times[0]) // spacing_ns, int(times[-1]) // spacing_ns + 1)
         ends = np.searchsorted(times, (buckets + 1) * spacing_ns) - 1
@@ -198,73 +281,14 @@ class _Marks:
                 last = np.searchsorted(own, chosen[0], side="right") - 1
                 chosen.append(own[np.unique(last[last >= 0])])
         rows = np.unique(np.concatenate(chosen))
-        grids = venue.grids
         marks = np.full(len(rows), np.nan)
         codes = np.zeros(len(rows), dtype=np.int64)
         for place, row in enumerate(rows.tolist()):
             k = int(tape.markets[row])
             codes[place] = self._codes[venue.instruments[k].instrument_id]
             if layout.TRADE_BUY <= what[row] <= layout.TRADE_UNKNOWN:
-                marks[place] = grids[k].price(int(tape.price_ticks[row]))
-        self.windows.append(Window([], times[rows].copy(), marks, codes))
-
-
-def _book(assembly: Assembly, run: CompiledRun, marks: _Marks, fundings: list[Iterator[Any]]) -> None:
-    """Write what happened into journal and ledger, in the order we heard of it, and the equity curve beside it."""
-    backtest, state, venue = assembly.backtest, assembly.backtest.state, run.venue
-    log = run.messages()
-    told: list[tuple[int, Any]] = [(int(row["local_ns"]), row) for row in log]
-    told += [(event.local_time_ns, event) for windows in fundings for window in windows for event in window.events]
-    if fundings:
-        told.sort(key=lambda each: each[0])  # Stable: what is of one moment stays as it came
-    backtest.events, backtest.first_ns = run.events, marks.first_ns
-    backtest.orders = int(np.count_nonzero(log["kind"] == layout.SEND_NEW))
-    for row in log[(log["kind"] == layout.REJECTED) | (log["kind"] == layout.REFUSED)]:
-        reason = venue.rejection_of(row)
-        backtest.refused[reason] = backtest.refused.get(reason, 0) + 1
-    if marks.first_ns is not None:
-        backtest.curve.start(marks.first_ns)
-    place = 0
-    for window in marks.windows:
-        until_ns = int(window.times_ns[-1])
-        while place < len(told) and told[place][0] <= until_ns:
-            _post(assembly, run, *told[place])
-            place += 1
-        backtest.curve.add(window)
-    for time_ns, event in told[place:]:
-        _post(assembly, run, time_ns, event)
-    _final_prices(assembly, run)
-    state.time_ns = int(venue.world.clock[0]["local_ns"])
-    backtest.journal.flush()
-
-
-def _post(assembly: Assembly, run: CompiledRun, time_ns: int, event: Any) -> None:
-    backtest, state = assembly.backtest, assembly.backtest.state
-    if isinstance(event, Funding):
-        if event.mark_ticks is None:
-            return  # Without a mark the engine takes the last price it saw, which is not kept here
-        funded = state.portfolio.fund(event, event.mark_ticks)
-        if funded is not None:
-            backtest.journal.append(0, time_ns, "compiled", [funded])
-            backtest.curve.changed(time_ns, funded)
-        return
-    strategy_id = StrategyId(run.name)
-    kind = event["kind"]
-    if kind == layout.FILLED:
-        fill = run.venue.fill_of(event, run.name)
-        backtest.fills.append(fill)
-        entry, closed = state.portfolio.fill(fill, strategy_id)
-        state.closed.extend(closed)
-        backtest.journal.append(0, time_ns, f"fill:{fill.fill_id}", [entry])
-        backtest.curve.changed(time_ns, entry)
-    elif kind in (layout.SEND_NEW, layout.SEND_CANCEL, layout.SEND_REPLACE):
-        backtest.journal.append(0, time_ns, "compiled", [run.venue.command_of(event, strategy_id)])
-    elif kind == layout.REFUSED:
-        backtest.journal.append(0, time_ns, "compiled", [run.venue.refused_of(event, strategy_id)])
-    elif kind == layout.NOTE:
-        name = run.venue.instruments[int(event["market"])].instrument_id
-        text = f"{name}: {run.strategy.note_text(int(event['number']), float(event['value']))}"
-        backtest.journal.append(0, time_ns, "compiled", [StrategyNote(strategy_id, text)])
+                marks[place] = venue.grids[k].price(int(tape.price_ticks[row]))
+        return Window([], times[rows].copy(), marks, codes)
 
 
 def _final_prices(assembly: Assembly, run: CompiledRun) -> None:

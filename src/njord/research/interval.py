@@ -32,8 +32,8 @@ def spare(given: Given | None, config: RunConfig) -> Given | None:
 
 
 def interval_of(assembly: Assembly, source: Source, *, here: Path | None, given: Given | None, fees: float) -> Interval:
-    """Return the result between its two readings. ``given`` are fresh strategies where the config names none that can be
-    made; ``fees`` those of the run itself.
+    """Return the result between its two readings. ``given`` are fresh strategies where the config names none that can
+    be made; ``fees`` those of the run itself.
     """
     made = assembly.backtest
     estimate = Bound(_net_pnl(assembly), len(made.fills), fees)
@@ -53,7 +53,7 @@ def _bound(config: RunConfig, model: QueueModel, source: Source, here: Path | No
     changed = msgspec.structs.replace(config, venue=with_queue(config.venue), venues=venues)
     assembly = assemble(changed, source, here=here, given=copy.deepcopy(given))
     if _compiles(assembly):
-        run_compiled(assembly, source)  # Equal to the engine, and much sooner done
+        run_compiled(assembly, source, keep_log=False)  # Equal to the engine, and much sooner done
     else:
         assembly.run()
     state = assembly.backtest.state

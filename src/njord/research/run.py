@@ -54,7 +54,7 @@ def run(
     started_s = time.process_time()
     with guarded(assembly.strategies.values()):
         if config.compiled:
-            run_compiled(assembly, source, progress)
+            run_compiled(assembly, source, progress, keep_log=False)
         else:
             assembly.run(progress)
     cpu_s = time.process_time() - started_s

@@ -138,9 +138,9 @@ def _interval(interval: Interval, currency: str) -> str:
     rows = [(WORDS[name], _money(one.net_pnl), f"{one.fills:,}", number(one.fees, 2)) for name, one in bounds]
     body = bar + table(("Queue", f"Net result, {currency}", "Fills", "Fees"), rows)
     caption = (
-        '<p class="caption">Nobody outside the venue knows where an order stands in its queue. Never reached: filled only '
-        "when the price goes through it. Nobody ahead: filled by the first trade at its price. More fills are not always "
-        "a better result: some are sold by who knows more.</p>"
+        '<p class="caption">Nobody outside the venue knows where an order stands in its queue. Never reached: filled '
+        "only when the price goes through it. Nobody ahead: filled by the first trade at its price. More fills are not "
+        "always a better result: some are sold by who knows more.</p>"
     )
     return panel(
         "What the queue leaves open", body + caption, note="the same run, by where its orders stand", name="interval"
