@@ -93,14 +93,14 @@ class Market:
     def content_hash(self, name, start_ns, end_ns):
         return str(name)
 
-    def assembled(self, strategy, settings, risk="research", seed=1):
+    def assembled(self, strategy, settings, *others):
         """Return a run over all of it; ``settings`` are those of each venue by name."""
         data = [DataSpec(instrument=str(each.instrument_id), kind=each.kind) for each in self.columns]
         config = RunConfig(
-            data=data, strategies=[StrategySpec(name="given")], venues=settings, risk=risk, seed=seed,
+            data=data, strategies=[StrategySpec(name="given")] * (1 + len(others)), venues=settings, risk="research",
             account=AccountSpec(currency="USD", cash=Decimal(1_000_000)),
         )  # fmt: skip
-        return assemble(config, self, given=[("given", strategy)])
+        return assemble(config, self, given=[("given", each) for each in (strategy, *others)])
 
 
 def both(listed, rows, make, settings, chunk=3):

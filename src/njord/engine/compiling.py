@@ -21,12 +21,15 @@ import numpy as np
 
 from njord.domain.ids import StrategyId
 from njord.engine.impure import Impure
-from njord.engine.kernel_source import file_of, fingerprint, marked, place
+from njord.engine.kernel_checks import check
+from njord.engine.kernel_source import file_of, fingerprint, marked, place, set_at
 from njord.market.view import ANSWER, VIEW
 from njord.strategies.kernel import KernelError, KernelStrategy, raise_at
 from njord.strategies.port import Strategy
 
 __all__ = ["KernelError", "ask_of", "cache_folder", "compiled", "equip", "measure", "run_of"]
+
+TYPES_CHARS_MAX = 120
 
 _VENUE = '''"""The compiled venue's loop, as one piece that is compiled once."""
 
@@ -96,6 +99,7 @@ def ask_of(strategy: KernelStrategy) -> Callable[..., None]:
 
     What goes wrong in it later is raised as from the line of the strategy where it did.
     """
+    check(strategy)
     decide = marked(strategy)
     if _missing():
 
@@ -133,6 +137,7 @@ def run_of(strategy: KernelStrategy) -> Callable[..., int]:
     missing = _missing()
     if missing:
         raise KernelError(f"{place(strategy, None)}: a compiled run needs the compiler, and {missing}")
+    check(strategy)
     decide = marked(strategy)
     module = _glue("run", _RUN, strategy, decide, {"decide": _compilable(decide), "go": _venue().go})
     run: Callable[..., int] = module.run
@@ -246,42 +251,73 @@ def _compilable(decide: Callable[..., Any]) -> Any:
 
 def _compile(strategy: KernelStrategy, function: Any, arguments: tuple[Any, ...]) -> None:
     from numba import typeof
-    from numba.core.errors import NumbaError
 
     if function.signatures:
         return
     kind_of: Callable[[Any], Any] = typeof
     try:
         function.compile(tuple(kind_of(each) for each in arguments))
-    except NumbaError as error:
-        raise KernelError(_worded(strategy, str(error))) from None
+    except Exception as error:  # noqa: BLE001 - the compiler has many words for what is wrong with a plugin
+        raise KernelError(_worded(strategy, error)) from None
     # One kind of arguments a file of glue: what is kept for another could be taken for it
     function.disable_compile()
 
 
+_WORDS = {
+    "add": "+", "iadd": "+", "sub": "-", "isub": "-", "mul": "*", "imul": "*", "truediv": "/", "floordiv": "//",
+    "mod": "%", "pow": "**", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=", "neg": "-",
+    "getitem": "[...]", "setitem": "[...] =",
+}  # fmt: skip
 _REASONS = (
     (r"NameError: name '(\w+)' is not defined", "there is no {0!r}"),
-    (r"Unknown attribute '(\w+)' of type (.+)", "there is no {0!r} here"),
+    (r"Unknown attribute '(\w+)' of type (.+)", "there is no {0!r} of {1}"),
     (r"Cannot unify (.+?) and (.+?) for '(\w+?)(?:\.\d+)?'", "{2!r} is {0} in one place and {1} in another"),
-    (r"No implementation of function Function\((.+?)\) found for signature", "{0} does not go with these types"),
-    (r"Untyped global name '(\w+)'", "{0!r} is nothing that can be compiled"),
-    (r"Use of unsupported opcode \((\w+)\)", "this is not possible in compiled code ({0})"),
+    (r"Cannot cast (.+) to (.+?)(?:[:.].*)?$", "{0} cannot become {1}"),
+    (r">>> (exception_match)", "only a bare except, or except Exception, is possible in compiled code"),
+    (r">>> (\w+)\((.*)\)", "{0} does not go with {1}"),
+    (r"Untyped global name '(\w+)'", "{0} is nothing that can be compiled"),
+    (r"variable '(\w+?)(?:\.\d+)?' referenced before assignment", "{0!r} is used before it is set"),
     (r"Unsupported (.+)", "{0} is not possible in compiled code"),
 )
 
 
-def _worded(strategy: KernelStrategy, message: str) -> str:
+def _worded(strategy: KernelStrategy, error: Exception) -> str:
     """Return what the compiler found in one line: where, and what."""
-    file = file_of(strategy)
-    lines = re.findall(r'File "([^"]+)", line (\d+)', message)
+    message, file = str(error), file_of(strategy)
+    # What it points at exactly comes before where it shows the source
+    points = re.findall(r"(?:at|from) (\S+) \((\d+)\)", message)
+    lines = [*points, *re.findall(r'File "([^"]+)", line (\d+)', message)[::-1]]
     own = [int(line) for path, line in lines if Path(path).name == Path(file).name]
-    reason = ""
+    joined = re.search(r"Cannot unify .+ for '(\w+?)(?:\.\d+)?'", message)
+    if joined is not None:  # Where branches meet there is no line
+        own = [*set_at(strategy, joined[1])[-1:], *own]
+    places = [(Path(path), line) for path, line in lines if Path(path).name != Path(file).name]
+    other = [f" ({path.name}, line {line})" for path, line in places if not _is_compilers(path)]
+    return f"{place(strategy, own[0] if own else None)}: {_reason(message).rstrip('.')}{other[0] if other else ''}"
+
+
+def _is_compilers(path: Path) -> bool:
+    return path.name.startswith("njord_") or "numba" in path.parts or not path.suffix
+
+
+def _reason(message: str) -> str:
     for pattern, words in _REASONS:
-        found = re.search(pattern, message)
+        found = re.search(pattern, message, re.MULTILINE)
         if found is not None:
-            reason = words.format(*found.groups())
-            break
-    if not reason:
-        told = [line.strip() for line in message.splitlines() if line.strip()]
-        reason = next((line for line in told if not line.startswith(("Failed in", "File", "-"))), "does not compile")
-    return f"{place(strategy, own[-1] if own else None)}: {reason.rstrip('.')}"
+            parts = [_plainly(part) for part in found.groups()]
+            return words.format(_WORDS.get(parts[0], parts[0]), *parts[1:])
+    told = [line.strip() for line in message.splitlines() if line.strip()]
+    return _plainly(
+        next((line for line in told if not line.startswith(("Failed in", "File", "-"))), "does not compile")
+    )
+
+
+def _plainly(types: str) -> str:
+    """Return types as Python calls them."""
+    types = re.sub(r"Literal\[(\w+)\]\([^)]*\)", r"\1", types)
+    types = re.sub(r"Record\(.*\)", "a record", types)
+    types = re.sub(r"(?:Uni)?Tuple\(.*?\)", "a tuple", types)
+    types = re.sub(r"\w*array\(\w+(?:\([^()]*\)|[^()])*\)", "an array", types, flags=re.IGNORECASE)
+    for name, word in (("unicode_type", "str"), ("none", "None"), ("int64", "int"), ("float64", "float")):
+        types = re.sub(rf"\b{name}\b", word, types)
+    return types if len(types) <= TYPES_CHARS_MAX else types[:TYPES_CHARS_MAX] + "…"

@@ -1,4 +1,4 @@
-"""What a kernel strategy is compiled from: its ``decide`` with its lines kept track of, checked, and known by content.
+"""What a kernel strategy is compiled from: its ``decide`` with its lines kept track of, and known by content.
 
 Compiled code says that an index was out of bounds, but not where. So before each statement that can go wrong ``decide``
 writes its line down in ``out.line``; and where a float becomes an integer, it is asked whether it is a number at all.
@@ -17,28 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from njord.domain.spelling import suggestion
-from njord.market.view import ANSWER, VIEW
 from njord.strategies.kernel import KernelError, KernelStrategy
 from njord.strategies.kernels import number
 
 REACHED_MAX = 10_000
-_ARGUMENTS = ("view", "params", "state", "out")
 # Whose code does not change under us: its version is in the name of what the compiler keeps
 _SETTLED = frozenset({"numpy", "numba", "math", "cmath", "builtins", "typing", "collections", "operator"})
 _TO_INTEGERS = (int, round, math.floor, math.ceil, math.trunc, np.int64, np.int32)
 _CHECKED = "_njord_number"
-_DICE = "rolls dice that no seed repeats: keep a seed in State, and make the next number from it"
 
 
 def marked(strategy: KernelStrategy) -> Callable[..., None]:
-    """Return ``decide`` keeping track of its lines; as it is where there is no source to read. Raises KernelError."""
+    """Return ``decide`` keeping track of its lines; as it is where there is no source to read."""
     decide: types.FunctionType = plain(type(strategy).decide)
-    found = _read(decide)
-    if found is None:
+    found = read(decide)
+    if found is None or len(found[0].args.args) != 4:
         return decide
     tree, first = found
-    _check(strategy, decide, tree, first)
     names = reached_names(decide)
     marker = _Marker(tree.args.args[3].arg, first, names)
     tree.body = marker.block(tree.body)
@@ -49,7 +44,7 @@ def marked(strategy: KernelStrategy) -> Callable[..., None]:
     module = ast.fix_missing_locations(ast.Module([tree], []))
     code = compile(module, decide.__code__.co_filename, "exec", dont_inherit=True)
     inner = next(each for each in code.co_consts if isinstance(each, types.CodeType))
-    space = {**decide.__globals__, **inspect.getclosurevars(decide).nonlocals, _CHECKED: number}
+    space = {**space_of(decide), _CHECKED: number}
     made = types.FunctionType(inner.replace(co_qualname=decide.__qualname__), space, decide.__name__)
     made.__module__, made.__qualname__ = decide.__module__, decide.__qualname__
     return made
@@ -95,7 +90,7 @@ def reached(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
 def reached_names(function: types.FunctionType) -> dict[str, Any]:
     """Return the globals a function names, by dotted name where they are reached through a module."""
     used = [name for code in _codes(function.__code__) for name in code.co_names]
-    space = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    space = space_of(function)
     free = [name for code in _codes(function.__code__) for name in code.co_freevars]
     found: dict[str, Any] = {name: space[name] for name in (*used, *free) if name in space}
     modules = [name for name, value in found.items() if isinstance(value, types.ModuleType)]
@@ -103,12 +98,28 @@ def reached_names(function: types.FunctionType) -> dict[str, Any]:
         inside = {f"{module}.{part}": getattr(found[module], part) for part in used if hasattr(found[module], part)}
         modules += [name for name, value in inside.items() if isinstance(value, types.ModuleType) and name not in found]
         found.update(inside)
-    return {name: value for name, value in found.items() if not isinstance(value, types.ModuleType) or _is_dice(value)}
+    return {
+        name: value
+        for name, value in found.items()
+        if not isinstance(value, types.ModuleType) or value in (random, np.random)
+    }
+
+
+def space_of(function: types.FunctionType) -> dict[str, Any]:
+    """Return the names a function finds outside itself."""
+    return {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
 
 
 def file_of(strategy: KernelStrategy) -> str:
     """Return the file a strategy's ``decide`` is in, or what stands for one where it was typed into a notebook."""
     return str(plain(type(strategy).decide).__code__.co_filename)
+
+
+def set_at(strategy: KernelStrategy, name: str) -> list[int]:
+    """Return the lines of ``decide`` that set a variable."""
+    tree, first = read(plain(type(strategy).decide)) or (ast.Module([], []), 1)
+    stored = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    return sorted(first + node.lineno - 1 for node in stored if node.id == name)
 
 
 def place(strategy: KernelStrategy, line: int | None) -> str:
@@ -169,7 +180,8 @@ def _can_fail(head: ast.AST) -> bool:
     )
 
 
-def _read(decide: types.FunctionType) -> tuple[ast.FunctionDef, int] | None:
+def read(decide: types.FunctionType) -> tuple[ast.FunctionDef, int] | None:
+    """Return a function's tree and the line it begins at, None where no source is kept."""
     try:
         lines, first = inspect.getsourcelines(decide)
         tree = ast.parse(textwrap.dedent("".join(lines)))
@@ -177,62 +189,6 @@ def _read(decide: types.FunctionType) -> tuple[ast.FunctionDef, int] | None:
         return None  # Typed in somewhere that keeps no source: the compiler will say it in its own words
     node = tree.body[0]
     return (node, first) if isinstance(node, ast.FunctionDef) else None
-
-
-def _check(strategy: KernelStrategy, decide: types.FunctionType, tree: ast.FunctionDef, first: int) -> None:
-    """Raise KernelError for the commonest slips: fields that are not there, arguments too many, dice."""
-    names = [each.arg for each in tree.args.args]
-    if len(names) != len(_ARGUMENTS):
-        had = ", ".join(names) or "nothing"
-        raise KernelError(f"{place(strategy, first)}: decide takes {', '.join(_ARGUMENTS)}; has {had}")
-    known = dict(zip(names[1:], (strategy.params.dtype, strategy.state.dtype, ANSWER), strict=True))
-    views = {names[0]}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and _is_view(node.value, names[0]) and isinstance(node.targets[0], ast.Name):
-            views.add(node.targets[0].id)
-    for node in ast.walk(tree):
-        line = first + getattr(node, "lineno", 1) - 1
-        if not isinstance(node, ast.Attribute):
-            continue
-        dtype = None
-        if isinstance(node.value, ast.Name):
-            dtype = VIEW if node.value.id in views else known.get(node.value.id)
-        elif _is_view(node.value, names[0]):
-            dtype = VIEW
-        if dtype is not None and dtype.names is not None and node.attr not in dtype.names:
-            close = suggestion(node.attr, dtype.names)
-            raise KernelError(f"{place(strategy, line)}: {ast.unparse(node.value)} has no {node.attr!r}{close}")
-    _refuse_dice(strategy, decide, tree, first)
-
-
-def _refuse_dice(strategy: KernelStrategy, decide: types.FunctionType, tree: ast.FunctionDef, first: int) -> None:
-    # The compiler knows them, and seeds them anew in every process
-    for name, value in reached(decide):
-        if not _is_dice(value):
-            continue
-        lines = [
-            first + node.lineno - 1 for node in ast.walk(tree) if isinstance(node, ast.expr) and name == _dotted(node)
-        ]
-        raise KernelError(f"{place(strategy, lines[0] if lines else first)}: {name} {_DICE}")
-
-
-def _dotted(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        # Of a longer chain (np.random.normal) what is reached through the module comes first: np.random
-        return f"{_dotted(node.value)}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _is_dice(value: Any) -> bool:
-    if value is random or value is np.random:
-        return True
-    inside = plain(value) if callable(value) else value
-    owner = getattr(inside, "__self__", None)
-    return isinstance(owner, (random.Random, np.random.RandomState)) or _root(inside) == "random"
-
-
-def _is_view(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == name
 
 
 def _root(value: Any) -> str:
