@@ -1,19 +1,12 @@
 """Kernel strategies between the engine and the compiler: the same decisions, one readable line for what goes wrong."""
 
-import concurrent.futures
 import inspect
-import os
-import shutil
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("numba")
 
-import njord
 from njord.engine.compiled import run_compiled
 from njord.engine.compiling import KernelError, ask_of
 from njord.engine.loading import from_file
@@ -21,53 +14,10 @@ from njord.research.purity import ImpureSource, purity, refuse
 from njord.strategies import registry
 from njord.venues.simulated.settings import VenueSettings
 
-from ..parity.tapes import Market, book, instruments, trade  # noqa: TID252 - tests are no package to import from
+from ..parity.tapes import Market, instruments  # noqa: TID252 - tests are no package to import from
+from .sources import QUOTER, RUN, rows, script, written
 
-TAPES = Path(__file__).parents[1] / "parity"
-QUOTER = """
-from typing import Any
-
-from njord.strategies.kernel import KernelStrategy
-from njord.strategies.kernels import cancel_all, note, quote
-
-
-class Quoter(KernelStrategy):
-    every_ms: float = 0.0
-    notes = {1: "asked {value:.0f} times"}
-
-    class State:
-        asked: int = 0
-
-    @staticmethod
-    def decide(view: Any, params: Any, state: Any, out: Any) -> None:
-        state.asked += 1
-        seen = view[0]
-        if seen.guard:
-            cancel_all(view, out, 0)
-            return
-        mid = (seen.bid_ticks + seen.ask_ticks) / 2 - seen.position_lots * 0.1
-        quote(view, out, 0, int(mid - 1.2), 2, int(mid + 1.2), 2)
-        if state.asked % 10 == 0:
-            note(out, 0, 1, state.asked)
-"""
 SETTINGS = {"X": VenueSettings(latency_ms=0.001)}
-
-
-def rows(count=200):
-    found = [book(0, 1_000, [(999, 5), (998, 5)], [(1001, 5), (1002, 5)], snapshot=True, sequence=1)]
-    for n in range(1, count):
-        t, step = 1_000 + n * 700, (n * 7919) % 5 - 2
-        if n % 3:
-            found.append(book(0, t, [(998 + step % 2, n % 4)], [(1001 + step % 3, n % 5)], sequence=n + 1))
-        else:
-            found.append(trade(0, t, 1000 + step, n % 7 + 1, -1 if step < 0 else 1))
-    return found
-
-
-def written(folder, text, name="quoter.py"):
-    path = folder / name
-    path.write_text(textwrap.dedent(text))
-    return path
 
 
 def made(path, **params):
@@ -79,29 +29,6 @@ def run_of(strategy, *others):
     assembly = market.assembled(strategy, SETTINGS)
     assembly.run()
     return assembly
-
-
-def script(text, home, **environment):
-    """Run Python in a process of its own; return what it prints."""
-    environment = {**os.environ, "NJORD_HOME": str(home), **environment}
-    text = f"import sys\nsys.path.insert(0, {str(TAPES)!r})\n" + textwrap.dedent(text)
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-RUN = """
-from pathlib import Path
-from tapes import Market, book, instruments, trade
-from njord.engine.loading import from_file
-from njord.venues.simulated.settings import VenueSettings
-exec({rows!r})
-market = Market(instruments(1), rows())
-assembly = market.assembled(from_file(Path({path!r}))(), {{"X": VenueSettings(latency_ms=0.001)}})
-assembly.run()
-print(assembly.backtest.journal.digest, len(assembly.backtest.fills))
-print(assembly.notices)
-"""
 
 
 @pytest.mark.slow
@@ -374,160 +301,3 @@ def test_a_strategy_that_does_not_compile_is_stopped_before_it_begins(tmp_path):
     assert stopped.reason.startswith(f"KernelError: bad.py, line {FIRST_LINE}: seen has no 'bid'")
     with pytest.raises(KernelError, match="seen has no 'bid'"):
         run_compiled(market.assembled(bad, SETTINGS), market)
-
-
-COUNTED = """
-from pathlib import Path
-import numpy as np
-from numba.core import event
-from njord.engine.compiling import ask_of
-from njord.engine.loading import from_file
-from njord.market.view import ANSWER, VIEW
-
-def asked(kind):
-    strategy = kind()
-    with event.install_recorder("numba:compile") as recorder:
-        ask = ask_of(strategy)
-        answer = np.zeros(1, dtype=ANSWER).view(np.recarray)
-        ask(np.zeros(1, dtype=VIEW).view(np.recarray), strategy.params, strategy.state, answer)
-    print(answer.lots[0][0], answer.post_only[0][0], len(recorder.buffer) > 0)
-"""
-SIZED = """
-from typing import Any
-
-from njord.strategies.kernel import KernelStrategy
-from njord.strategies.kernels import buy
-from sizes import SIZE, sized
-
-
-class Sized(KernelStrategy):
-    @staticmethod
-    def decide(view: Any, params: Any, state: Any, out: Any) -> None:
-        buy(out, 0, 2 * sized(SIZE), 100)
-"""
-SIZES = "from numba import njit\n\nSIZE = 3\n\n\n@njit()\ndef sized(lots):\n    return lots + 1\n"
-
-
-def ask_file(folder, home, **environment):
-    text = f"sys.path.insert(0, {str(folder)!r})\n{COUNTED}\nasked(from_file(Path({str(folder / 'sized.py')!r})))"
-    return script(text, home, **environment).split()
-
-
-@pytest.mark.slow
-def test_what_is_compiled_is_kept_and_never_served_for_another_source(tmp_path):
-    home = tmp_path / "home"
-    written(tmp_path, SIZED, "sized.py")
-    sizes = written(tmp_path, SIZES, "sizes.py")
-
-    assert ask_file(tmp_path, home) == ["8", "1", "True"]
-    assert ask_file(tmp_path, home) == ["8", "1", "False"]  # A second process compiles nothing
-
-    sizes.write_text(SIZES.replace("lots + 1", "lots + 2"))  # The strategy's own file is as it was
-    assert ask_file(tmp_path, home) == ["10", "1", "True"]
-    sizes.write_text(SIZES.replace("SIZE = 3", "SIZE = 7"))
-    assert ask_file(tmp_path, home) == ["16", "1", "True"]
-    sizes.write_text(SIZES)
-    assert ask_file(tmp_path, home) == ["8", "1", "False"]  # What was kept of it is still right
-    written(tmp_path, SIZED.replace("2 * sized", "5 * sized"), "sized.py")
-    assert ask_file(tmp_path, home) == ["20", "1", "True"]
-
-    # Another Njord, whose buy is not post-only
-    package = tmp_path / "njord"
-    shutil.copytree(Path(njord.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    changed = package / "strategies" / "kernels.py"
-    changed.write_text(
-        changed.read_text().replace("limit_ticks, NO_PRICE, GTC, 1, 0)", "limit_ticks, NO_PRICE, GTC, 0, 0)")
-    )
-    assert ask_file(tmp_path, home) == ["20", "0", "True"]
-
-
-@pytest.mark.slow
-def test_where_nothing_can_be_kept_it_is_compiled_anew_and_right(tmp_path):
-    (tmp_path / "file").write_text("no folder can be made in here")
-    written(tmp_path, SIZED, "sized.py")
-    written(tmp_path, SIZES, "sizes.py")
-
-    assert ask_file(tmp_path, tmp_path / "file" / "home") == ["8", "1", "True"]
-    assert ask_file(tmp_path, tmp_path / "file" / "home") == ["8", "1", "True"]
-
-
-@pytest.mark.slow
-def test_processes_at_once_share_a_folder(tmp_path):
-    written(tmp_path, SIZED, "sized.py")
-    written(tmp_path, SIZES, "sizes.py")
-    home = tmp_path / "home"
-
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(lambda _: ask_file(tmp_path, home), range(3)))
-
-    assert [each[:2] for each in found] == [["8", "1"]] * 3
-    assert ask_file(tmp_path, home) == ["8", "1", "False"]
-
-
-@pytest.mark.slow
-def test_a_compiled_run_is_compiled_once_for_all_processes(tmp_path):
-    path = written(tmp_path, QUOTER)
-    text = RUN.format(path=str(path), rows=inspect.getsource(rows)).replace("assembly.run()", COMPILED_RUN)
-
-    first = script(text, tmp_path).splitlines()
-    second = script(text, tmp_path).splitlines()
-
-    assert first[0] != "0"
-    assert second[0] == "0"
-    assert first[1:] == second[1:]
-
-
-COMPILED_RUN = """
-from numba.core import event
-from njord.engine.compiled import run_compiled
-with event.install_recorder("numba:compile") as recorder:
-    run_compiled(assembly, market)
-print(len(recorder.buffer))
-"""
-
-
-@pytest.mark.slow
-def test_strategies_typed_in_somewhere_work_and_are_not_mistaken_for_their_last_version(tmp_path):
-    cell = SIZED.replace("from sizes import SIZE, sized\n", "").replace("2 * sized(SIZE)", "{0}")
-    text = COUNTED + textwrap.dedent(f"""
-        cell = {cell!r}
-        for lots in (4, 6, 4):
-            exec(compile(cell.replace("{{0}}", str(lots)), "<cell>", "exec"), globals())
-            asked(Sized)
-        SIZE = 11
-        exec(compile(cell.replace("{{0}}", "SIZE"), "<cell>", "exec"), globals())
-        asked(Sized)
-        SIZE = 12
-        asked(Sized)
-    """)
-    once = script(text, tmp_path).split()
-    assert once[0::3] == ["4", "6", "4", "11", "12"]
-    assert once[2::3] == ["True", "True", "False", "True", "True"]
-    assert script(text, tmp_path).split()[2::3] == ["False"] * 5
-
-    # A file that is run, with its source at hand
-    main = written(tmp_path, COUNTED + cell.replace("{0}", "9") + "\nasked(Sized)\n", "main.py")
-    for compiles in ("True", "False"):
-        environment = {**os.environ, "NJORD_HOME": str(tmp_path)}
-        done = subprocess.run([sys.executable, str(main)], capture_output=True, text=True, env=environment, check=False)
-        assert done.stdout.split() == ["9", "1", compiles], done.stderr
-
-
-@pytest.mark.slow
-def test_nothing_is_compiled_when_njord_is_imported(tmp_path):
-    text = """
-    import importlib, pkgutil
-    from numba.core import event
-    import njord
-    names = [each.name for each in pkgutil.walk_packages(njord.__path__, "njord.") if "__main__" not in each.name]
-    imported = 0
-    with event.install_recorder("numba:compile") as recorder:
-        for name in names:
-            try:
-                importlib.import_module(name)
-                imported += 1
-            except ModuleNotFoundError as error:
-                assert not error.name.startswith("njord"), error
-    print(len(recorder.buffer), imported > 150)
-    """
-    assert script(text, tmp_path).split() == ["0", "True"]
