@@ -67,7 +67,7 @@ def load(path: Path) -> "RunConfig":
         document = yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader, less its guesses at dates
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
-    return parse(document, str(path))
+    return parse(document, str(path), path.parent)
 
 
 def run_and_save(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,8 +12,10 @@ from njord.domain.ids import InstrumentId, instrument_id
 from njord.domain.limits import PROFILES, RiskProfile
 from njord.domain.market import Kind
 from njord.domain.spelling import suggestion
+from njord.engine.curves import BadCurve, read_curve
 from njord.risk.sizing import Sizing
-from njord.venues.simulated.settings import Fees, Slippage, VenueSettings
+from njord.venues.simulated.latency import LatencyKnot
+from njord.venues.simulated.settings import Fees, QueueSettings, Slippage, VenueSettings
 
 DATA_MAX = 1_000
 STRATEGIES_MAX = 1_000
@@ -88,13 +91,18 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 _NESTED: dict[str, type[msgspec.Struct]] = {
     "data": DataSpec, "strategies": StrategySpec, "account": AccountSpec, "venue": VenueSettings,
     "venues": VenueSettings, "risk": RiskProfile, "fees": Fees, "slippage": Slippage, "sizing": Sizing,
+    "queue": QueueSettings, "latency_curve": LatencyKnot,
 }  # fmt: skip
 
 
-def parse(document: Any, source: str = "config") -> RunConfig:
-    """Return a config read from a YAML or JSON document. Raises ConfigError: ``source: field: what is wrong``."""
+def parse(document: Any, source: str = "config", here: Path | None = None) -> RunConfig:
+    """Return a config read from a YAML or JSON document. Raises ConfigError: ``source: field: what is wrong``.
+
+    A latency curve may be the path of a CSV file, from ``here`` where it is relative; its knots become the config's.
+    """
     if not isinstance(document, Mapping):
         raise ConfigError(f"{source}: must be a mapping with data, strategies and account, was {_shown(document)}")
+    document = _with_curves(document, source, here)
     _check_keys(document, RunConfig, source, "")
     _check_numbers(document, source, "")
     try:
@@ -115,6 +123,31 @@ def restore(document: Any, source: str) -> RunConfig:
         raise ConfigError(f"{source}: {_worded(str(error))}") from None
     _check(config, source)
     return config
+
+
+def _with_curves(document: Mapping[str, Any], source: str, here: Path | None) -> Mapping[str, Any]:
+    """Return a document with the knots of its latency curves in place of the files they are in."""
+    found = dict(document)
+    for key, value in document.items():
+        if not isinstance(value, Mapping):
+            continue
+        if key == "venue":
+            found[key] = _with_curve(value, f"{source}: {key}", here)
+        elif key == "venues":
+            found[key] = {name: _with_curve(each, f"{source}: {key}.{name}", here) for name, each in value.items()}
+    return found
+
+
+def _with_curve(venue: Any, where: str, here: Path | None) -> Any:
+    file = venue.get("latency_curve") if isinstance(venue, Mapping) else None
+    if not isinstance(file, str):
+        return venue
+    path = Path(file).expanduser()
+    try:
+        knots = read_curve(path if here is None or path.is_absolute() else here / path)
+    except BadCurve as error:
+        raise ConfigError(f"{where}.latency_curve: {error}") from None
+    return {**venue, "latency_curve": msgspec.to_builtins(knots)}
 
 
 def _check(config: RunConfig, source: str) -> None:
@@ -175,7 +208,8 @@ _NUMBERS = frozenset(
         "maker", "taker", "per_quantity", "cash", "latency_ms", "feed_latency_ms", "volume_share", "coefficient",
         "seed", "leverage_max", "order_notional_max", "symbol_notional_max", "portfolio_notional_max",
         "order_quantity_max", "price_collar", "market_order_buffer", "volatility", "kelly_fraction", "half_life_bars",
-        "equity_share_max",
+        "equity_share_max", "order_latency_ms", "response_latency_ms", "exponent", "open_orders_max", "time_ns",
+        "order_ns", "response_ns", "feed_ns",
     }
 )  # fmt: skip
 

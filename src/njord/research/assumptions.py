@@ -2,10 +2,23 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from njord.domain.clock import NS_PER_MS
 from njord.domain.market import Kind
 from njord.engine.assemble import Assembly
-from njord.research.report.data import Assumption
-from njord.venues.simulated.settings import Fees, FillAt, LimitFill, Slippage, SlippageModel, VenueSettings
+from njord.research.report.data import Assumption, Verdict
+from njord.venues.simulated.latency import Line
+from njord.venues.simulated.queue import QueueModel
+from njord.venues.simulated.settings import (
+    Fees,
+    FillAt,
+    LimitFill,
+    QueueSettings,
+    Slippage,
+    SlippageModel,
+    VenueSettings,
+)
 
 
 def assumptions(assembly: Assembly) -> list[Assumption]:
@@ -45,14 +58,48 @@ def _of_venue(settings: VenueSettings, kinds: set[Kind]) -> Iterator[Assumption]
             yield Assumption("Liquidity", f"{settings.volume_share:.0%} of a bar's volume", "neutral")
     if settings.limit_fill is LimitFill.TOUCH:
         yield Assumption("Resting limits", "touch", "optimistic", "as if nobody were ahead in the queue")
+    elif Kind.BOOK in kinds:
+        yield _queue(settings.queue)
     else:
         yield Assumption("Resting limits", "cross", "pessimistic", "the market must trade beyond the limit")
     yield _fees(settings.fees)
     yield _slippage(settings.slippage, on_bars=on_bars)
-    latency_ms = settings.latency_ns / 1e6
-    yield Assumption("Order latency", f"{latency_ms:g} ms", "neutral" if latency_ms else "optimistic")
-    feed_ms = settings.feed_latency_ms
-    yield Assumption("Market data latency", f"{feed_ms:g} ms", "neutral" if feed_ms else "optimistic")
+    for name, line in (
+        ("Order latency", settings.order_line()), ("Report latency", settings.response_line()),
+        ("Market data latency", settings.feed_line()),
+    ):  # fmt: skip
+        yield _latency(name, line)
+
+
+def _queue(queue: QueueSettings) -> Assumption:
+    # The first and the last of the models are the ends of what can be true (see venues.simulated.queue)
+    value = queue.model.value
+    if queue.model in _SHAPED:
+        value += f", exponent {queue.exponent:g}"
+    verdict, note = _QUEUES.get(queue.model, ("neutral", "a guess which side of us cancelled: compare with the ends"))
+    return Assumption("Place in the queue", value, verdict, note)
+
+
+def _latency(name: str, line: Line) -> Assumption:
+    if not len(line.times_ns):
+        latency_ms = line.constant_ns / NS_PER_MS
+        if latency_ms == 0:
+            return Assumption(name, "0 ms", "optimistic", "nothing travels in no time")
+        return Assumption(name, f"{latency_ms:g} ms", "neutral", "always the same: it is longest when it matters")
+    low, middle, high = (float(each) / NS_PER_MS for each in np.percentile(line.latencies_ns, [0, 50, 100]))
+    value = f"a curve of {len(line.times_ns)} knots, {low:g} to {high:g} ms, median {middle:g}"
+    if high == 0:
+        return Assumption(name, value, "optimistic", "nothing travels in no time")
+    return Assumption(name, value, "neutral", "as it was measured, between knots interpolated")
+
+
+_SHAPED = frozenset({QueueModel.POWER, QueueModel.POWER_OF_TOTAL, QueueModel.FRONT_SHARE})
+_QUEUES: dict[QueueModel, tuple[Verdict, str]] = {
+    QueueModel.CROSS: ("pessimistic", "the market must trade or be quoted beyond the limit"),
+    QueueModel.RISK_AVERSE: ("pessimistic", "whoever cancels stood behind us"),
+    QueueModel.EXACT: ("neutral", "the data tell of every order"),
+    QueueModel.TOUCH: ("optimistic", "as if nobody were ahead in the queue"),
+}
 
 
 def _fees(fees: Fees) -> Assumption:

@@ -14,6 +14,7 @@ Ints = npt.NDArray[np.int64]
 
 KNOTS_MAX = 10_000_000
 LATENCY_NS_MAX = 60_000_000_000
+TIME_NS_MAX = 2**61
 
 
 class LatencyKnot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,17 +26,21 @@ class LatencyKnot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feed_ns: int = 0
 
 
-def check_curve(knots: Sequence[LatencyKnot]) -> None:
+def check_curve(knots: Sequence[LatencyKnot], curve: str = "latency curve", first_row: int = 1) -> None:
     """Raise ValueError naming the first knot that is out of order, negative, or longer than a minute."""
     if len(knots) > KNOTS_MAX:
-        raise ValueError(f"latency curve: at most {KNOTS_MAX} knots, was {len(knots)}")
-    for row, knot in enumerate(knots, start=1):
+        raise ValueError(f"{curve}: at most {KNOTS_MAX} knots, was {len(knots)}")
+    before_ns: int | None = None
+    for row, knot in enumerate(knots, first_row):
         for name in ("order_ns", "response_ns", "feed_ns"):
             latency_ns = getattr(knot, name)
             if not 0 <= latency_ns <= LATENCY_NS_MAX:
-                raise ValueError(f"latency curve, row {row}: {name} must be from 0 to a minute, was {latency_ns}")
-        if row > 1 and knot.time_ns <= knots[row - 2].time_ns:
-            raise ValueError(f"latency curve, row {row}: time_ns must rise, was {knot.time_ns}")
+                raise ValueError(f"{curve}, row {row}: {name} must be from 0 to a minute, was {latency_ns}")
+        if not -TIME_NS_MAX <= knot.time_ns <= TIME_NS_MAX:
+            raise ValueError(f"{curve}, row {row}: time_ns must be nanoseconds of a moment, was {knot.time_ns}")
+        if before_ns is not None and knot.time_ns <= before_ns:
+            raise ValueError(f"{curve}, row {row}: time_ns must rise, was {knot.time_ns}")
+        before_ns = knot.time_ns
 
 
 class Line:
@@ -103,5 +108,6 @@ def latency_at(times_ns: Ints, latencies_ns: Ints, sent_ns: int) -> int:
     if right > last:
         return int(latencies_ns[last])
     begins_ns, first_ns = int(times_ns[right - 1]), int(latencies_ns[right - 1])
-    share = (sent_ns - begins_ns) / (int(times_ns[right]) - begins_ns)
+    # As floats, which is what arrays and compiled code divide
+    share = float(sent_ns - begins_ns) / float(int(times_ns[right]) - begins_ns)
     return first_ns + int(np.floor((int(latencies_ns[right]) - first_ns) * share))
