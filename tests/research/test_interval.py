@@ -102,5 +102,7 @@ def test_a_notebook_has_it_too_and_for_strategies_that_are_no_kernels(catalog: C
 def test_what_cannot_be_compiled_is_said_in_one_line(catalog: Catalog) -> None:
     with pytest.raises(ConfigError, match="grid_maker is no kernel"):
         run(config(compiled=True, strategies=[{"name": "grid_maker"}]), catalog)
+    with pytest.raises(ConfigError, match="no risk engine"):
+        run(config(compiled=True, risk="capital_preserving"), catalog)
     with pytest.raises(ConfigError, match="needs a book"):
         run(config(compiled=True, data=[{"instrument": NAME, "kind": "trades"}]), catalog)

@@ -134,6 +134,8 @@ def run_compiled(
     equity curve. Without ``keep_log`` memory does not grow with the orders that were sent. Raises ConfigError where
     this cannot be done, KernelError where the strategy is at fault.
     """
+    if assembly.config.risk != "research":
+        raise ConfigError("risk: a compiled run has no risk engine; it needs risk: research")
     name, strategy = _only_strategy(assembly)
     streams, fundings = _streams(assembly, source)
     instruments = [assembly.instruments[name] for name in assembly.backtest.state.slots[name].desk.instruments]
