@@ -72,7 +72,7 @@ def from_catalog(folder: Path) -> Run:
     config = RunConfig(
         data=[DataSpec(instrument=each.id.instrument_id, kind=each.id.kind) for each in store.datasets()],
         strategies=[StrategySpec(name="maker")], account=AccountSpec(currency="USDT", cash=Decimal(1_000_000)),
-        venue=settings("catalog"),
+        venue=settings("catalog"), risk="research",
     )  # fmt: skip
 
     def make() -> Callable[[], Any]:
