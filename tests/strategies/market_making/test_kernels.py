@@ -40,7 +40,7 @@ def test_glft(gamma, sigma, intensity, decay, size, xi, adverse, drift):
     found = kernels.glft_half_spread_and_skew(gamma, sigma, intensity, decay, size, xi, adverse)
     assert found == pytest.approx(glft.half_spread_and_skew(model), rel=WITHIN)
     wanted = kernels.glft_inventory_wanted(gamma, sigma, drift)
-    if gamma * sigma**2 > 0:
+    if gamma * sigma * sigma > kernels.RISK_MIN:
         assert wanted == pytest.approx(glft.inventory_wanted(model), rel=WITHIN)
     else:
         assert wanted == 0

@@ -11,6 +11,8 @@ from numba import njit
 
 # exp of it is the largest a float holds, nearly
 EXPONENT_MAX = 700.0
+# Below it, numbers lose their digits
+RISK_MIN = 1e-290
 
 
 @njit()
@@ -64,12 +66,12 @@ def glft_half_spread_and_skew(
 
 @njit()
 def glft_inventory_wanted(gamma: float, sigma: float, drift: float) -> float:
-    """Return mu / (gamma sigma^2), in units; 0 without drift, or where gamma sigma^2 is 0 and it has no meaning.
+    """Return mu / (gamma sigma^2), in units; 0 without drift, or where gamma sigma^2 is as good as 0: no meaning then.
 
     Reference: glft.inventory_wanted, which refuses drift without risk.
     """
     risk = gamma * sigma * sigma
-    if risk > 0.0:
+    if risk > RISK_MIN:
         return drift / risk
     return 0.0
 
