@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export UV_CACHE_DIR ?= $(CURDIR)/.venv/cache
+STATIC := src/njord/gateway/static
+WEB_SOURCES := $(shell find web/src web/public -type f) $(addprefix web/,index.html package.json package-lock.json tsconfig.json vite.config.ts)
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -19,8 +21,15 @@ $(BIN)/uv:
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-run: setup  ## generate a market, import it, backtest the examples, write the reports
-	$(BIN)/njord run
+run: setup web  ## start the platform: market, accounts, API and web app
+	$(BIN)/njord run $(ARGS)
+
+web: $(STATIC)/index.html  ## build the web app, where its sources are newer
+
+$(STATIC)/index.html: $(WEB_SOURCES)
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null || { echo "the web app needs Node 20 or newer, and there is $$(node --version 2>/dev/null || echo none)"; exit 1; }
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build
+	@touch $@
 
 test: setup  ## every test that needs no external server
 	$(BIN)/python -m pytest -n 2 --run-slow $(ARGS)
@@ -42,6 +51,6 @@ lock: $(BIN)/uv  ## resolve requirements.lock again
 	  --all-extras --group dev pyproject.toml --output-file requirements.lock
 
 clean:  ## remove what set-up and runs made
-	rm -rf .venv out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv out web/node_modules $(STATIC) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-.PHONY: help setup run test check bench docs lock clean
+.PHONY: help setup run web test check bench docs lock clean

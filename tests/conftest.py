@@ -1,5 +1,6 @@
 """What all tests share: the real data beside the project, a socket guard, and a small market to trade in."""
 
+import contextlib
 import os
 import socket
 from decimal import Decimal
@@ -72,6 +73,36 @@ def own_home(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("NJORD_HOME", str(home))
 
 
+@contextlib.contextmanager
+def redis_keys(name):
+    """A Redis, as its URL and a prefix of somebody's own, whose keys are gone afterwards."""
+    import redis
+
+    url = os.environ.get("NJORD_TEST_REDIS", "redis://127.0.0.1:6379/0")
+    client = redis.Redis.from_url(url, socket_timeout=5)
+    try:
+        client.ping()
+    except redis.ConnectionError:
+        pytest.skip(f"no Redis answers at {url}; say where one is with NJORD_TEST_REDIS")
+    prefix = f"njord-test-{os.getpid()}-{abs(hash(name)) % 10**9}"
+    yield url, prefix
+    for key in client.scan_iter(f"{prefix}:*"):
+        client.delete(key)
+    client.close()
+
+
+@pytest.fixture
+def redis_space(request):
+    with redis_keys(request.node.nodeid) as space:
+        yield space
+
+
+@pytest.fixture(scope="module")
+def module_redis_space(request):
+    with redis_keys(request.node.nodeid) as space:
+        yield space
+
+
 @pytest.fixture
 def spot() -> Instrument:
     return Instrument(
@@ -94,3 +125,31 @@ def bars():
         return {"ts": ts, "open": opened, "high": high, "low": low, "close": close, "volume": np.full(count, 50.0)}
 
     return make
+
+
+POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    """The URL of a real PostgreSQL whose user may make databases; those who need one are skipped where none answers."""
+    psycopg = pytest.importorskip("psycopg")
+    url = os.environ.get("NJORD_TEST_POSTGRES", POSTGRES)
+    try:
+        psycopg.connect(url, connect_timeout=3).close()
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL answers (NJORD_TEST_POSTGRES): {error}")
+    return url
+
+
+@pytest.fixture
+def postgres_url(postgres_server, request) -> str:
+    """The URL of an empty scratch database, dropped after the test."""
+    import psycopg
+    import sqlalchemy as sa
+
+    name = f"njord_test_{os.getpid()}_{abs(hash(request.node.nodeid)) % 10**9}"
+    with psycopg.connect(postgres_server, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # Nobody can be connected to that one
+        yield sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -110,7 +110,7 @@ def test_every_kernel_names_its_reference_and_has_a_parity_test():
 def test_a_port_has_at_least_two_adapters():
     for path in MODULES:
         if path.name == "port.py":
-            assert len(list(path.parent.glob("*.py"))) >= 4, path  # The port, the room, two adapters
+            assert len(list(path.parent.rglob("*.py"))) >= 4, path  # The port, the room, two adapters
 
 
 def test_rooms_and_packages_introduce_themselves():

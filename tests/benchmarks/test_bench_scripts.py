@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from njord.domain.profile import VarModel
 from njord.research.notebook import backtest
 from njord.strategies.ema_cross import EmaCross
 
@@ -156,3 +157,11 @@ def test_quotes_script_prints_a_line_of_figures() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert "quotes_per_cpu_s_p50" in done.stdout
+
+
+def test_value_at_risk_is_timed_over_a_full_window():
+    bench = script("value_at_risk")
+    var, names = bench.made(VarModel.HISTORICAL)
+    assert len(var.dump()["returns"][names[0]]) == bench.INTERVALS
+    assert var.before() > 0
+    assert len(bench.order_times_us(VarModel.PARAMETRIC, 3, filled=True)) == 3

@@ -2,6 +2,7 @@
 
 import contextlib
 import string
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -10,12 +11,37 @@ from hypothesis import strategies as st
 
 from njord.bus import codec
 from njord.bus.codec import Envelope, Malformed, Message
-from njord.domain.command import Entry, Posting
+from njord.domain.command import Entry, Posting, ReplaceOrder
 from njord.domain.fill import Fill
-from njord.domain.market import Bar, Quote, Split
+from njord.domain.governance import GLOBAL, Scope, ScopeKind
+from njord.domain.market import Bar, DealerQuote, Quote, Split
 from njord.domain.order import NewOrder, OrderType
+from njord.domain.profile import (
+    CAPITAL_PRESERVING,
+    MARKET_MAKING,
+    RESEARCH,
+    Breakers,
+    DrawdownTier,
+    RiskProfile,
+    SevereLoss,
+    VarLimit,
+)
 
 TEXT = st.text(string.ascii_letters + '/.:-_ 0é"\\', min_size=1, max_size=12)
+st.register_type_strategy(
+    Scope, st.one_of(st.just(GLOBAL), st.builds(Scope, st.sampled_from([ScopeKind.VENUE, ScopeKind.STRATEGY]), TEXT))
+)
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))
+FULL = RiskProfile(
+    name="full", drawdown_tiers=(
+        DrawdownTier(drawdown=Decimal("0.1")),
+        DrawdownTier(drawdown=Decimal("0.2"), entries=False),
+    ),
+    severe_loss=SevereLoss(drawdown=Decimal("0.3")),
+    value_at_risk=VarLimit(share_max=Decimal("0.05")), breakers=Breakers(stale_s=Decimal(3)),
+)  # fmt: skip
+st.register_type_strategy(RiskProfile, st.sampled_from([CAPITAL_PRESERVING, MARKET_MAKING, RESEARCH, FULL]))
 
 
 def _valid(message: type) -> st.SearchStrategy:
@@ -24,6 +50,12 @@ def _valid(message: type) -> st.SearchStrategy:
             NewOrder, client_order_id=TEXT, strategy_id=TEXT, instrument_id=TEXT, order_type=st.just(OrderType.LIMIT),
             quantity_lots=st.integers(1, 2**62), limit_ticks=st.integers(-(2**53), 2**53), stop_ticks=st.none(),
             post_only=st.just(False),
+        )  # fmt: skip
+    if message is DealerQuote:
+        return st.builds(
+            DealerQuote, venue_time_ns=st.integers(-(2**63), 0), expires_ns=st.integers(1, 2**62),
+            bid_lots=st.integers(0, 2**62), ask_lots=st.integers(0, 2**62), bid_ticks=st.integers(-(2**62), 0),
+            ask_ticks=st.integers(1, 2**62),
         )  # fmt: skip
     ranges = {
         "quantity_lots": st.integers(1, 2**62),
@@ -34,7 +66,7 @@ def _valid(message: type) -> st.SearchStrategy:
     for field in msgspec.structs.fields(message):
         if field.name in ranges:
             fields[field.name] = ranges[field.name]
-        elif field.name in ("fee_units", "amount_units"):
+        elif field.name.endswith("_units") and field.type is int:
             fields[field.name] = st.integers(-(10**30), 10**30)  # Money does not stop at 64 bits
         elif field.type is int:
             fields[field.name] = st.integers(-(2**63), 2**63 - 1)
@@ -43,6 +75,8 @@ def _valid(message: type) -> st.SearchStrategy:
     return st.builds(message, **fields)
 
 
+st.register_type_strategy(NewOrder, _valid(NewOrder))
+st.register_type_strategy(ReplaceOrder, _valid(ReplaceOrder))
 POSTINGS = st.lists(st.builds(Posting, TEXT, TEXT, st.integers(-(10**38), 10**38)), max_size=5).map(tuple)
 MESSAGES = st.one_of(
     *(_valid(kind) for kind in Message.__args__ if kind is not Entry),

@@ -333,11 +333,11 @@ def test_doctor_and_bench(njord, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_run_makes_a_market_and_reports(njord, tmp_path, monkeypatch):
-    from njord.cli import demo
+    from njord.cli import sample
 
-    monkeypatch.setattr(demo, "SAMPLE_BARS", 600)
-    monkeypatch.setattr(demo, "SAMPLE_TRADES_S", 300)
-    said = njord("run", "--home", tmp_path / "a", "--json")
+    monkeypatch.setattr(sample, "SAMPLE_BARS", 600)
+    monkeypatch.setattr(sample, "SAMPLE_TRADES_S", 300)
+    said = njord("sample", "--home", tmp_path / "a", "--json")
     assert said.code == 0, said.err
     runs = said.document["runs"]
     assert {run["strategy"] for run in runs} == {
@@ -347,9 +347,9 @@ def test_run_makes_a_market_and_reports(njord, tmp_path, monkeypatch):
         "rsi_tema_bb",
         "grid_maker",
     }
-    again = njord("run", "--home", tmp_path / "b", "--json").document["runs"]
+    again = njord("sample", "--home", tmp_path / "b", "--json").document["runs"]
     assert [run["digest"] for run in runs] == [run["digest"] for run in again]
-    assert "njord replay verify" in njord("run", "--home", tmp_path / "a").out
+    assert "njord replay verify" in njord("sample", "--home", tmp_path / "a").out
 
 
 def test_without_assertions_nothing_runs():

@@ -11,9 +11,10 @@ import njord as nj
 from njord.bus.memory import MemoryBus
 from njord.domain.fill import FillReason
 from njord.domain.instrument import Instrument, InstrumentKind
-from njord.domain.limits import Refusal, RiskProfile
+from njord.domain.limits import Refusal
 from njord.domain.market import Kind
 from njord.domain.money import decimal, units
+from njord.domain.profile import RiskProfile
 from njord.engine import assemble as assembling
 from njord.engine.backtest import EndlessReaction
 from njord.engine.config import parse
@@ -130,7 +131,7 @@ def test_refusals_come_back_to_the_strategy_and_are_counted(run):
 
 def test_orders_of_one_event_are_held_to_the_limit_together(run):
     strategy = Each(_2=lambda desk: [desk.buy(400) for _ in range(4)])
-    result = run(strategy, risk="capital_preserving", cash=100_000)
+    result = run(strategy, risk=RiskProfile(name="owned"), cash=100_000)
     assert result.document()["orders"] == 2
     assert result.rejected == {"insufficient_cash": 2}
 

@@ -3,7 +3,7 @@
 import pytest
 
 import njord as nj
-from njord.engine.backtest import Bypass
+from njord.engine.causes import Bypass
 
 BYPASSES = {
     "commands": "desk._state.commands.append(order)",

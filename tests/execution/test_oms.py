@@ -44,14 +44,14 @@ def test_every_transition_is_legal_or_refused(before, after, grid):
 def test_exposure_is_reserved_at_submission_and_released_at_the_end(grid):
     orders = Orders()
     orders.submit(order(), grid)
-    assert orders.working_lots(NAME, Side.BUY) == 10
+    assert orders.buys.get(NAME, 0) == 10
 
     orders.apply(OrderAccepted("a-1", NAME, 1, 1))
     orders.fill(fill(lots=4))
-    assert orders.working_lots(NAME, Side.BUY) == 6
+    assert orders.buys.get(NAME, 0) == 6
 
     orders.apply(OrderCancelled("a-1", NAME, Rejection.REQUESTED, 2, 2))
-    assert orders.working_lots(NAME, Side.BUY) == 0
+    assert orders.buys.get(NAME, 0) == 0
     assert orders.done["a-1"] is OrderStatus.CANCELLED
     assert orders.known("a-1")
 
@@ -70,6 +70,29 @@ def test_a_fill_can_overtake_its_acknowledgement(grid):
     orders.fill(fill(lots=4))
     assert orders.apply(OrderAccepted("a-1", NAME, 1, 1)) is None
     assert orders.open["a-1"].status is OrderStatus.PARTIALLY_FILLED
+
+
+def test_a_replacement_that_its_fills_overtook_ends_the_order_or_says_nothing_new(grid):
+    orders = Orders()
+    orders.submit(order(), grid)
+    orders.fill(fill(lots=6))
+    assert orders.apply(OrderReplaced("a-1", NAME, 4, 100, 2, 2)) is None
+    assert (orders.open["a-1"].quantity_lots, orders.buys.get(NAME, 0)) == (10, 4)
+
+    orders.apply(OrderReplaced("a-1", NAME, 6, 100, 3, 3))
+
+    assert orders.done["a-1"] is OrderStatus.FILLED
+    assert orders.buys.get(NAME, 0) == 0
+
+
+def test_the_refusal_of_a_copy_is_not_the_refusal_of_the_order(grid):
+    orders = Orders()
+    orders.submit(order(), grid)
+    orders.apply(OrderAccepted("a-1", NAME, 1, 1))
+    assert orders.apply(OrderRejected("a-1", NAME, Rejection.DUPLICATE_ORDER_ID, 2, 2)) is None
+    assert orders.open["a-1"].status is OrderStatus.ACCEPTED
+    with pytest.raises(IllegalTransition):
+        orders.apply(OrderRejected("a-1", NAME, Rejection.NO_LIQUIDITY, 2, 2))
 
 
 def test_what_cannot_be_true_is_an_error(grid):
@@ -127,7 +150,7 @@ class Machine(RuleBasedStateMachine):
     def reservations_add_up(self):
         for side in Side:
             working = sum(t.leaves_lots for t in self.orders.open.values() if t.side is side)
-            assert self.orders.working_lots(NAME, side) == working
+            assert (self.orders.buys if side is Side.BUY else self.orders.sells).get(NAME, 0) == working
         assert not set(self.orders.open) & set(self.orders.done)
 
 

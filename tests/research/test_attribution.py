@@ -301,6 +301,8 @@ class TestRealData:
                 {"name": "grid_maker", "params": inverse, "instruments": ["BTC/USD:BTC.BINANCE"]},
                 {"name": "buy_and_hold", "params": {"quantity": 0.5}, "instruments": linear},
             ],
+            # The taker meets the maker's own quotes, which the market making profile refuses
+            risk={"name": "meets_itself", "short_allowed": True, "self_trade_allowed": True},
         )  # fmt: skip
         parts = result.parts
         assert parts.reconciles

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from njord.domain.instrument import Grid, Instrument, InstrumentKind
-from njord.domain.limits import CAPITAL_PRESERVING, PROFILES, RESEARCH, Exposure, Refusal, RiskProfile
+from njord.domain.limits import Exposure, Refusal
 from njord.domain.money import units
 from njord.domain.order import NewOrder, OrderType, Side
+from njord.domain.profile import CAPITAL_PRESERVING, PROFILES, RESEARCH, RiskProfile
 from njord.risk.checks import Limits, refusal
 
 SPOT = Instrument(

@@ -11,7 +11,20 @@ Reading is lenient towards newer writers (unknown fields are ignored) and strict
 
 import msgspec
 
-from njord.domain.command import CancelOrder, Entry, Refused, ReplaceOrder, SetTimer, StrategyNote, StrategyStopped
+from njord.bus.asking import Answered, Asked, Changed, Shown
+from njord.domain.command import (
+    Assessed,
+    CancelOrder,
+    Entry,
+    Reallocated,
+    Refused,
+    ReplaceOrder,
+    Restricted,
+    SetTimer,
+    Snapshot,
+    StrategyNote,
+    StrategyStopped,
+)
 from njord.domain.event import (
     CancelRejected,
     OrderAccepted,
@@ -21,14 +34,41 @@ from njord.domain.event import (
     OrderReplaced,
     TimerFired,
 )
+from njord.domain.exposure import Exposure
 from njord.domain.fill import Fill
-from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.governance import (
+    AllocationChanged,
+    Cleared,
+    ClockTick,
+    Deposited,
+    ModelActivated,
+    OrderUnknown,
+    ProfileChanged,
+    Tripped,
+)
+from njord.domain.instruction import Instructed
+from njord.domain.market import (
+    Bar,
+    BookUpdate,
+    DealerQuote,
+    Dividend,
+    Funding,
+    Quote,
+    QuoteBar,
+    Split,
+    Trade,
+    TradingStatus,
+)
 from njord.domain.order import NewOrder
 
 Message = (
-    Bar | QuoteBar | Quote | Trade | BookUpdate | Funding | Split | Dividend | TradingStatus
+    Bar | QuoteBar | Quote | DealerQuote | Trade | BookUpdate | Funding | Split | Dividend | TradingStatus
     | OrderAccepted | OrderRejected | OrderCancelled | OrderExpired | OrderReplaced | CancelRejected | Fill | TimerFired
+    | OrderUnknown | ClockTick | Tripped | Cleared | ProfileChanged | AllocationChanged | ModelActivated
+    | Deposited | Instructed | Exposure
     | NewOrder | CancelOrder | ReplaceOrder | Refused | SetTimer | StrategyStopped | StrategyNote | Entry
+    | Restricted | Assessed | Snapshot | Reallocated
+    | Asked | Answered | Shown | Changed
 )  # fmt: skip
 
 SCHEMA_VERSION = 1
@@ -38,7 +78,8 @@ MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 class Envelope(msgspec.Struct, frozen=True, gc=False):
     """A message on its way: what it is part of, and what made it.
 
-    ``sequence`` counts up by one per topic. ``correlation_id`` is shared by all that one market event set off;
+    ``sequence`` counts up by one in each stream (``bus.topics``): a reader sees by it what it missed or had before.
+    ``correlation_id`` is shared by all that one market event set off;
     ``causation_id`` names the message that directly caused this one, and is empty for market events.
     """
 

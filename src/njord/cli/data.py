@@ -98,6 +98,32 @@ def generate(
 
 
 @app.command
+def tape(
+    folder: Annotated[Path, Parameter(name="FOLDER")], /, *,
+    lines: Annotated[bool, Parameter(negative="", help="Print each message as a line of JSON instead.")] = False,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Verify what njord role recorder has put on a tape, and say what is on it."""
+    from njord.bus.codec import canonical
+    from njord.domain.clock import iso
+    from njord.ops.roles.recorder import contents, hours, read
+
+    if not hours(folder):
+        raise ValueError(f"{folder}: no tape")
+    if lines:
+        for envelope in read(folder):
+            sys.stdout.buffer.write(canonical(envelope) + b"\n")
+        return
+    found = contents(folder)
+    if json:
+        print_json(found)
+        return
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.by_kind.items()))
+    print(f"{found.messages:,} messages, {found.first:,} to {found.last:,}, {found.missing:,} missing: {kinds}")
+    print(f"{iso(found.first_ns)} to {iso(found.last_ns)}, sha256 {found.digest}")
+
+
+@app.command
 def ls(*, catalog: CatalogOption = None, json: JsonOption = False) -> None:
     """List what the catalog has."""
     from njord.cli.paths import catalog_root

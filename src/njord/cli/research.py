@@ -24,7 +24,10 @@ PAPERS = {
 GAMMAS = (0.1, 0.01, 1.0)
 PIPE_CHARS = 200
 
-app = App(name="research", help="Papers done again, and what recorded markets say.")
+app = App(name="research", help="Papers done again, what recorded markets say, and why a portfolio did as it did.")
+app.command("njord.cli.performance:brinson", name="brinson", help="Split an active return by segment.")
+app.command("njord.cli.value_at_risk:var", name="var", help="Value at risk of gains and losses, and was it right.")
+app.command("njord.cli.performance:factors", name="factors", help="Split returns by factor, and adjust them for risk.")
 
 
 @app.command

@@ -3,7 +3,9 @@
 import msgspec
 
 from njord.domain.fill import Fill
+from njord.domain.governance import ClockTick, Governance, OrderUnknown
 from njord.domain.ids import ClientOrderId, InstrumentId, StrategyId
+from njord.domain.instruction import Instructed
 from njord.domain.market import MarketEvent
 from njord.domain.order import Rejection
 
@@ -77,4 +79,4 @@ class TimerFired(msgspec.Struct, frozen=True, gc=False, tag="timer"):
 
 
 Report = OrderAccepted | OrderRejected | OrderCancelled | OrderExpired | OrderReplaced | CancelRejected | Fill
-Event = MarketEvent | Report | TimerFired
+Event = MarketEvent | Report | TimerFired | OrderUnknown | ClockTick | Governance | Instructed

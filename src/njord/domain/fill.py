@@ -25,6 +25,7 @@ class FillReason(enum.StrEnum):
     TRADE_THROUGH = "trade_through"  # others traded at a price worse than the resting limit
     TRADE_AT_LIMIT = "trade_at_limit"  # others traded at the limit and the queue ahead was used up
     PARTICIPANT = "participant"  # another participant's order matched
+    DEALER = "dealer"  # a dealer's quote was hit or lifted
     VENUE = "venue"  # a real venue said so
 
 

@@ -1,7 +1,6 @@
-"""Limits: what a risk profile allows, and the closed list of reasons to refuse."""
+"""Limits: the closed list of reasons to refuse an order, and what an order is judged against."""
 
 import enum
-from decimal import Decimal
 
 import msgspec
 
@@ -11,67 +10,34 @@ class Refusal(enum.StrEnum):
 
     HALTED = "halted"
     STRATEGY_STOPPED = "strategy_stopped"
+    MODEL_NOT_ACTIVE = "model_not_active"
     INSTRUMENT_UNKNOWN = "instrument_unknown"
+    VENUE_NOT_ALLOWED = "venue_not_allowed"
+    VENUE_DATA_ONLY = "venue_data_only"
     DUPLICATE_INTENT = "duplicate_intent"
     TOO_MANY_ORDERS = "too_many_orders"
+    ORDER_RATE = "order_rate"
+    MARKET_STALE = "market_stale"
+    BREAKER_OPEN = "breaker_open"
+    REDUCE_ONLY = "reduce_only"  # Drawdown, daily loss or VaR: only what makes us smaller
     QUANTITY_TOO_SMALL = "quantity_too_small"
     QUANTITY_TOO_LARGE = "quantity_too_large"
     PRICE_NOT_POSITIVE = "price_not_positive"
     NO_PRICE_YET = "no_price_yet"
     PRICE_OUTSIDE_COLLAR = "price_outside_collar"
+    WOULD_SELF_TRADE = "would_self_trade"
     NOTIONAL_TOO_SMALL = "notional_too_small"
+    SHORT_NOT_ALLOWED = "short_not_allowed"
     ORDER_NOTIONAL_TOO_LARGE = "order_notional_too_large"
     SYMBOL_NOTIONAL_TOO_LARGE = "symbol_notional_too_large"
+    STRATEGY_NOTIONAL_TOO_LARGE = "strategy_notional_too_large"
     PORTFOLIO_NOTIONAL_TOO_LARGE = "portfolio_notional_too_large"
-    SHORT_NOT_ALLOWED = "short_not_allowed"
+    VENUE_EXPOSURE_TOO_LARGE = "venue_exposure_too_large"
     INSUFFICIENT_CASH = "insufficient_cash"
     LEVERAGE_TOO_HIGH = "leverage_too_high"
+    VAR_TOO_HIGH = "var_too_high"
     ORDER_UNKNOWN = "order_unknown"
     ORDER_DONE = "order_done"
-
-
-class RiskProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What we may do. None means no limit of that kind. Notionals are in the account's currency.
-
-    ``price_collar`` is how far a limit or trigger may be from the last price, as a fraction of it.
-    ``leverage_max`` bounds gross exposure, working orders included, over equity.
-    Raises ValueError naming the field.
-    """
-
-    name: str
-    version: int = 1
-    short_allowed: bool = False
-    leverage_max: Decimal | None = Decimal(1)
-    order_notional_max: Decimal | None = None
-    symbol_notional_max: Decimal | None = None
-    portfolio_notional_max: Decimal | None = None
-    order_quantity_max: Decimal | None = None
-    price_collar: Decimal | None = None
-    # A market order is judged this much dearer than the last price, since nobody knows where it will trade
-    market_order_buffer: Decimal = Decimal("0.01")
-    open_orders_max: int = 10_000
-    orders_per_event_max: int = 64
-    backtest_only: bool = False
-
-    def __post_init__(self) -> None:
-        for name in (
-            "leverage_max", "order_notional_max", "symbol_notional_max", "portfolio_notional_max",
-            "order_quantity_max", "price_collar",
-        ):  # fmt: skip
-            limit: Decimal | None = getattr(self, name)
-            if limit is not None and not (limit.is_finite() and limit > 0):
-                raise ValueError(f"risk profile {self.name}: {name} must be > 0 or none, was {limit}")
-        for name in ("open_orders_max", "orders_per_event_max", "version"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"risk profile {self.name}: {name} must be > 0, was {getattr(self, name)}")
-
-
-CAPITAL_PRESERVING = RiskProfile(name="capital_preserving", price_collar=Decimal("0.5"))
-MARKET_MAKING = RiskProfile(
-    name="market_making", short_allowed=True, leverage_max=Decimal(2), price_collar=Decimal("0.1")
-)
-RESEARCH = RiskProfile(name="research", short_allowed=True, leverage_max=None, backtest_only=True)
-PROFILES = {profile.name: profile for profile in (CAPITAL_PRESERVING, MARKET_MAKING, RESEARCH)}
 
 
 class Exposure(msgspec.Struct, gc=False):
@@ -92,3 +58,16 @@ class Exposure(msgspec.Struct, gc=False):
     equity_units: int = 0
     free_cash_units: int = 0  # Cash less what working orders would take
     cash_needed_units: int = 0  # What this order would take, its fee included; 0 where it needs none
+    barred: Refusal | None = None  # Why nothing may go to the order's venue
+    too_fast: bool = False
+    only_reducing: Refusal | None = None  # Why only what makes the position smaller may go
+    size: tuple[int, int] = (1, 1)  # Limits are multiplied by it, as deep in a drawdown as we are
+    strategy_notional_units: int = 0  # Worst case of the order's strategy, with the order
+    strategy_adds: bool = (
+        True  # Whether it can make what its own strategy holds larger, whatever it does to the account
+    )
+    strategy_equity_units: int | None = None  # What is allocated to it; None where capital is not allocated
+    group_refusal: Refusal | None = None  # Of the venues that are capped together
+    var_before_units: int | None = None
+    var_after_units: int | None = None
+    var_max_units: int | None = None

@@ -83,6 +83,27 @@ class Quote(msgspec.Struct, frozen=True, gc=False, tag="quote"):
         return (self.bid + self.ask) / 2
 
 
+class DealerQuote(msgspec.Struct, frozen=True, gc=False, tag="dealer_quote"):
+    """What one dealer bids and asks, for so many lots a side, until it expires. A side without interest has 0 lots."""
+
+    quote_id: str
+    dealer: str
+    instrument_id: InstrumentId
+    venue_time_ns: int
+    local_time_ns: int
+    bid_ticks: int
+    bid_lots: int
+    ask_ticks: int
+    ask_lots: int
+    expires_ns: int
+
+    def __post_init__(self) -> None:
+        if min(self.bid_lots, self.ask_lots) < 0 or self.expires_ns <= self.venue_time_ns:
+            raise ValueError(f"quote {self.quote_id}: lots must be 0 or more, and it must expire after it was made")
+        if self.bid_lots and self.ask_lots and self.bid_ticks >= self.ask_ticks:
+            raise ValueError(f"quote {self.quote_id}: bid {self.bid_ticks} must be below ask {self.ask_ticks}")
+
+
 class Trade(msgspec.Struct, frozen=True, gc=False, tag="trade"):
     """Two others traded."""
 

@@ -101,7 +101,10 @@ class Rejection(enum.StrEnum):
     PRICE_INVALID = "price_invalid"
     TOO_MANY_ORDERS = "too_many_orders"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    QUOTE_GONE = "quote_gone"  # The dealer's quote has expired, was taken or never was
     REQUESTED = "requested"  # a cancel we asked for
+    NOT_SENT = "not_sent"  # approved, but the kill switch came before it left
+    NEVER_ARRIVED = "never_arrived"  # the venue, asked about it, has never heard of it
 
 
 _MARKET = OrderType.MARKET
@@ -124,10 +127,11 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False, tag="new_order"):
     time_in_force: TimeInForce = TimeInForce.GTC
     post_only: bool = False
     reduce_only: bool = False
+    quote_id: str | msgspec.UnsetType = msgspec.UNSET  # Of the dealer's quote it takes, where it takes one by name
 
     def __post_init__(self) -> None:
         # Data, not code: orders are also decoded from a bus or a journal. Most are plain and done with the first look
-        plain = self.limit_ticks is None and self.stop_ticks is None and not self.post_only
+        plain = self.limit_ticks is None and self.stop_ticks is None and not self.post_only and not self.quote_id
         if plain and self.order_type is _MARKET and self.quantity_lots > 0:
             return
         if self.quantity_lots <= 0:
@@ -139,6 +143,10 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False, tag="new_order"):
             raise ValueError(f"{self.client_order_id}: stop_ticks {self.stop_ticks} does not go with a {kind} order")
         if self.post_only and kind is not OrderType.LIMIT:
             raise ValueError(f"{self.client_order_id}: post_only goes with a limit order, was {kind}")
+        if self.quote_id and (kind is not OrderType.LIMIT or self.time_in_force is not TimeInForce.FOK):
+            raise ValueError(
+                f"{self.client_order_id}: quote_id goes with a limit fok order, was {kind} {self.time_in_force}"
+            )
         if self.post_only and self.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
             raise ValueError(
                 f"{self.client_order_id}: post_only cannot be {self.time_in_force}: it never trades at once"

@@ -18,9 +18,24 @@ from njord.domain.event import (
     TimerFired,
 )
 from njord.domain.fill import Fill
+from njord.domain.governance import (
+    AllocationChanged,
+    Cleared,
+    ClockTick,
+    Deposited,
+    ModelActivated,
+    OrderUnknown,
+    ProfileChanged,
+    Tripped,
+)
+from njord.domain.instruction import Instructed
 from njord.domain.market import BookUpdate, Dividend, Funding, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.order import Rejection
+from njord.engine import govern
+from njord.engine.flow import reported
 from njord.engine.state import Listener, State
 from njord.engine.tell import tell
+from njord.engine.watching import watch_by
 from njord.market.book import Guard
 
 Heard = tuple[Listener, ...]
@@ -110,9 +125,12 @@ def _apply_fill(state: State, fill: Fill) -> Heard:
     order = tracked.order
     slot = state.slots[order.strategy_id]
     if tracked.filled_lots == tracked.quantity_lots:
-        del slot.order_ids[order.client_order_id]
+        slot.order_ids.pop(order.client_order_id, None)  # One that was filled after its end is not there
+        state.protective.pop(order.client_order_id, None)
     entry, closed = state.portfolio.fill(fill, order.strategy_id)
     state.commands.append(entry)
+    if state.flow is not None:
+        reported(state, tracked, fill)
     if closed:
         state.closed.extend(closed)
     # Until the market says otherwise, a price somebody traded at is the last price
@@ -126,6 +144,7 @@ def _apply_fill(state: State, fill: Fill) -> Heard:
 def _apply_accepted(state: State, report: OrderAccepted) -> Heard:
     tracked = state.orders.accept(report)
     if tracked is not None:
+        _judge_venue(state, rejected=False)
         slot = state.slots[tracked.order.strategy_id]
         if slot.callbacks:
             tell(state, slot, "on_order", report)
@@ -136,15 +155,52 @@ def _apply_news(state: State, report: Any) -> Heard:
     tracked = state.orders.apply(report)
     if tracked is not None:
         order_id = report.client_order_id
+        if type(report) is OrderRejected and report.reason is not Rejection.NOT_SENT:
+            _judge_venue(state, rejected=True)
         slot = state.slots[tracked.order.strategy_id]
         if order_id not in state.orders.open:
             del slot.order_ids[order_id]
+            state.protective.pop(order_id, None)
+        if state.flow is not None:
+            reported(state, tracked, report)
         if slot.callbacks:
             tell(state, slot, "on_order", report)
     return NOBODY
 
 
+def _apply_instructed(state: State, event: Instructed) -> None:
+    state.intents.append(event.intent)
+
+
+def _apply_profile(state: State, event: ProfileChanged) -> None:
+    govern.profile_changed(state, event)
+    watch_by(state, always=state.on_record)
+
+
+def _unheard(apply: Callable[[State, Any], None]) -> Callable[[State, Any], Heard]:
+    # Of what no strategy is told: it shows in what becomes of its orders
+    def applied(state: State, event: Any) -> Heard:
+        apply(state, event)
+        return NOBODY
+
+    return applied
+
+
+def _judge_venue(state: State, *, rejected: bool) -> None:
+    if state.watch is not None and state.watch.breakers is not None:
+        state.watch.breakers.on_order_result(state.time_ns, rejected=rejected)
+
+
 APPLY: dict[type, Callable[[State, Any], Heard]] = {
+    Tripped: _unheard(govern.tripped),
+    Cleared: _unheard(govern.cleared),
+    ProfileChanged: _unheard(_apply_profile),
+    AllocationChanged: _unheard(govern.allocation_changed),
+    ModelActivated: _unheard(govern.model_activated),
+    Deposited: _unheard(govern.deposited),
+    Instructed: _unheard(_apply_instructed),
+    OrderUnknown: _unheard(govern.order_unknown),
+    ClockTick: _unheard(govern.clock_tick),
     QuoteBar: _apply_bar,
     Quote: _apply_quote,
     Trade: _apply_trade,

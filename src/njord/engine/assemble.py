@@ -3,7 +3,7 @@
 import dataclasses
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from njord.domain.ids import InstrumentId, StrategyId
 from njord.domain.instrument import Grid, Instrument, InstrumentKind
 from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Kind, Quote, QuoteBar, Split, Trade, TradingStatus
 from njord.domain.money import units
+from njord.domain.profile import ANYWHERE
 from njord.engine.backtest import Backtest
 from njord.engine.compiling import equip
 from njord.engine.config import ConfigError, DataSpec, RunConfig, StrategySpec
@@ -24,6 +25,7 @@ from njord.engine.equity import EquityCurve
 from njord.engine.loading import built_in, from_file
 from njord.engine.state import Slot, State
 from njord.engine.tell import listen, stop
+from njord.engine.watching import watch_by
 from njord.ledger.journal import Journal
 from njord.ledger.portfolio import Portfolio
 from njord.market.book import Book
@@ -33,8 +35,8 @@ from njord.market.sequence import Guarded, Quarantine
 from njord.risk.sizing import Sizer
 from njord.strategies import registry
 from njord.strategies.port import Strategy, overrides
+from njord.venues.simulated.exchange import Exchange
 from njord.venues.simulated.latency import Line
-from njord.venues.simulated.settings import VenueSettings
 from njord.venues.simulated.venue import SimulatedVenue
 
 Array = npt.NDArray[np.generic]
@@ -67,6 +69,22 @@ class Range:
     dataset_id: DatasetId
     start_ns: int | None
     end_ns: int | None
+
+
+@dataclasses.dataclass
+class Parts:
+    """What every world is made of, connected to no driver yet."""
+
+    config: RunConfig
+    instruments: dict[InstrumentId, Instrument]
+    ranges: list[Range]
+    venues: dict[InstrumentId, SimulatedVenue]
+    order_lines: dict[InstrumentId, Line]
+    feeds: list[Feed]
+    state: State
+    strategies: dict[StrategyId, Strategy]
+    notices: list[str]
+    quarantined: dict[DatasetId, Quarantine]
 
 
 @dataclasses.dataclass
@@ -111,6 +129,30 @@ def assemble(
     exist already, in place of those the config names; ``bus`` is told of all that is decided and filled. Raises
     ConfigError, CatalogError or NoStrategy.
     """
+    parts = parts_of(config, source, here=here, given=given)
+    state, instruments, currency = parts.state, parts.instruments, config.account.currency
+    spacing_ns = None if any(each.dataset_id.interval_ns for each in parts.ranges) else TICK_SPACING_NS
+    curve = EquityCurve(state.portfolio, instruments, [feed.instrument_id for feed in parts.feeds], spacing_ns)
+    book = Journal(journal)
+    backtest = Backtest(state, parts.venues, parts.order_lines, book, curve, bus)
+    deposit = state.portfolio.deposit(units(config.account.cash), currency, 0)
+    book.append(0, 0, "start", [deposit])
+    curve.changed(0, deposit)
+    return Assembly(
+        config, backtest, parts.feeds, parts.ranges, instruments, parts.strategies, parts.venues, parts.notices,
+        parts.quarantined, here,
+    )  # fmt: skip
+
+
+def parts_of(
+    config: RunConfig, source: Source, *, here: Path | None = None, given: list[tuple[str, Strategy]] | None = None,
+    shares_books: bool = True,
+) -> Parts:  # fmt: skip
+    """Build what every world is made of: the market, the venue's side, the engine's state with its strategies.
+
+    ``shares_books``: the venue's books may be the engine's, where market data takes no time; not so where the two are
+    to know nothing of each other. Raises ConfigError, CatalogError or NoStrategy.
+    """
     notices: list[str] = []
     instruments = {spec.instrument_id: source.instrument(spec.instrument_id) for spec in config.data}
     ranges = [*_ranges(config.data, source), *_implied(config.data, instruments, source, notices)]
@@ -132,25 +174,29 @@ def assemble(
             )
     taker = max((each.fees.taker for each in settings.values()), default=config.venue.fees.taker)
     state = State(instruments, portfolio, config.profile, taker.as_integer_ratio())
-    _share_books(state, venues, settings)
-
-    spacing_ns = None if any(each.dataset_id.interval_ns for each in ranges) else TICK_SPACING_NS
-    curve = EquityCurve(portfolio, instruments, [feed.instrument_id for feed in feeds], spacing_ns)
-    book = Journal(journal)
-    backtest = Backtest(state, venues, _order_lines(instruments, config), book, curve, bus)
-    deposit = portfolio.deposit(units(config.account.cash), currency, 0)
-    book.append(0, 0, "start", [deposit])
-    curve.changed(0, deposit)
+    state.venue_profile = None if config.venue_profile == ANYWHERE else config.venue_profile
+    watch_by(state)
+    _share_books(state, venues, shares_books and all(each.feed_line().instant for each in settings.values()))
 
     made = given if given is not None else [_strategy(spec, here) for spec in config.strategies]
     strategies: dict[StrategyId, Strategy] = {}
     for (called, strategy), spec in zip(made, config.strategies, strict=True):
-        strategy_id = _unique(called, strategies)
+        strategy_id = unique_id(called, strategies)
         theirs = _instruments_of(spec, instruments)
         _size(state, strategy_id, spec, theirs, ranges)
         _connect(state, strategy_id, strategy, theirs, config.seed)
+        state.slots[strategy_id].model_id = spec.model
         strategies[strategy_id] = strategy
-    return Assembly(config, backtest, feeds, ranges, instruments, strategies, venues, notices, quarantined, here)
+    lines = _order_lines(instruments, config)
+    return Parts(config, instruments, ranges, venues, lines, feeds, state, strategies, notices, quarantined)
+
+
+def exchange_of(config: RunConfig, source: Source, *, here: Path | None = None, name: str = "") -> Exchange:
+    """Build the simulated exchange of a config, with the market its data make. ``name`` begins the ids of its fills."""
+    parts = parts_of(config, source, here=here, shares_books=False)
+    for venue in dict.fromkeys(parts.venues.values()):
+        venue.name_fills(name)
+    return Exchange(parts.venues, parts.order_lines, merge(parts.feeds))
 
 
 def strategy_name(strategy: type[Strategy]) -> str:
@@ -245,11 +291,8 @@ def _order_lines(instruments: dict[InstrumentId, Instrument], config: RunConfig)
     return {name: lines[instrument.venue] for name, instrument in instruments.items()}
 
 
-def _share_books(
-    state: State, venues: dict[InstrumentId, SimulatedVenue], settings: dict[InstrumentId, VenueSettings]
-) -> None:
+def _share_books(state: State, venues: dict[InstrumentId, SimulatedVenue], shared: bool) -> None:
     # Where market data takes no time to reach us, the venue's book is ours, and is built once
-    shared = all(each.feed_line().instant for each in settings.values())
     for name, venue in venues.items():
         book = venue.book_of(name)
         if book is not None:
@@ -281,7 +324,8 @@ def _instruments_of(spec: StrategySpec, instruments: dict[InstrumentId, Instrume
     return [InstrumentId(name) for name in spec.instruments]
 
 
-def _unique(name: str, taken: dict[StrategyId, Strategy]) -> StrategyId:
+def unique_id(name: str, taken: Container[StrategyId]) -> StrategyId:
+    """Return a strategy's id: its name, with a number where there is one of that name already."""
     strategy_id, count = StrategyId(name), 1
     while strategy_id in taken:
         count += 1

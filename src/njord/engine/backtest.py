@@ -6,7 +6,6 @@ what it is, then by when it was sent. An order that arrives at the very moment o
 """
 
 import collections
-import gc
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,14 +14,26 @@ from typing import Any
 import msgspec
 
 from njord.bus.memory import MemoryBus
-from njord.domain.command import CancelOrder, Command, Entry, Refused, ReplaceOrder, SetTimer, StrategyStopped
+from njord.bus.topics import topic_of
+from njord.domain.command import (
+    CancelOrder,
+    Command,
+    Entry,
+    Refused,
+    ReplaceOrder,
+    Restricted,
+    SetTimer,
+    StrategyStopped,
+)
 from njord.domain.event import Event, OrderRejected, Report, TimerFired
 from njord.domain.fill import Fill
 from njord.domain.ids import InstrumentId
 from njord.domain.market import Bar, MarketEvent, Split, TradingStatus
 from njord.domain.order import NewOrder
 from njord.engine import step as engine
+from njord.engine.causes import Bypass, cause_of
 from njord.engine.equity import EquityCurve
+from njord.engine.garbage import collected_seldom
 from njord.engine.state import State
 from njord.ledger.journal import Journal
 from njord.market.feed import Window
@@ -31,13 +42,9 @@ from njord.venues.simulated.venue import SimulatedVenue
 
 # A strategy that answers every answer without end would never let the clock move on
 REACTIONS_PER_EVENT_MAX = 10_000
-GARBAGE_THRESHOLD = 50_000
+RESTRICTED_MAX = 1_000
 
 _REPORT, _NEWS, _ARRIVAL, _TIMER = range(4)
-
-
-class Bypass(AssertionError):
-    """A command wants to reach a venue without a risk decision on record."""
 
 
 class Backtest:
@@ -60,6 +67,7 @@ class Backtest:
         self.orders = 0
         self.refused: dict[str, int] = {}
         self.stopped: list[StrategyStopped] = []
+        self.restricted: list[tuple[int, Restricted]] = []  # When, and what: the first RESTRICTED_MAX
         self.first_ns: int | None = None
         self._bus = bus
         self._venues = venues
@@ -74,13 +82,8 @@ class Backtest:
 
     def run(self, windows: Iterable[Window], progress: Callable[[int, int], None] | None = None) -> None:
         """Run to the end of the data. ``progress`` is told events and time after each window."""
-        # A run makes many values and no cycles among them, so looking for cycles every 700 is work for nothing
-        threshold = gc.get_threshold()
-        gc.set_threshold(GARBAGE_THRESHOLD, *threshold[1:])
-        try:
+        with collected_seldom():
             self._run(windows, progress)
-        finally:
-            gc.set_threshold(*threshold)
 
     def _run(self, windows: Iterable[Window], progress: Callable[[int, int], None] | None) -> None:
         self._record("start", engine.start(self.state))
@@ -203,7 +206,7 @@ class Backtest:
         if not commands:
             return
         state = self.state
-        name = cause if isinstance(cause, str) else _cause(cause)
+        name = cause if isinstance(cause, str) else cause_of(cause)
         self.journal.append(state.sequence, state.time_ns, name, commands)
         if self._bus is not None:
             self._publish(name, commands)
@@ -215,7 +218,7 @@ class Backtest:
         assert self._bus is not None
         correlation = f"{self._market_ns}"
         for command in commands:
-            topic = _TOPICS.get(command.__class__, "strat.other")
+            topic = topic_of(command)
             self._bus.publish(topic, command, correlation_id=correlation, causation_id=cause)
 
     def _publish_fill(self, fill: Fill) -> None:
@@ -238,11 +241,12 @@ class Backtest:
             self.refused[command.reason] = self.refused.get(command.reason, 0) + 1
         elif isinstance(command, StrategyStopped):
             self.stopped.append(command)
+        elif isinstance(command, Restricted) and len(self.restricted) < RESTRICTED_MAX:
+            self.restricted.append((self.state.time_ns, command))
 
     def _send(self, command: NewOrder | CancelOrder | ReplaceOrder) -> None:
         if isinstance(command, NewOrder):
-            tracked = self.state.orders.open.get(command.client_order_id)
-            if tracked is None or tracked.order is not command:
+            if not self.state.orders.approved(command):
                 raise Bypass(f"order {command.client_order_id} was never approved")
             self.orders += 1
         now_ns = max(self._market_ns, self.state.time_ns)
@@ -277,13 +281,6 @@ class EndlessReaction(RuntimeError):
 
 
 _STATUS = (TradingStatus, Split)
-_TOPICS: dict[type, str] = {
-    NewOrder: "orders.accepted",
-    CancelOrder: "orders.cancel",
-    ReplaceOrder: "orders.replace",
-    Refused: "risk.refused",
-    Entry: "ledger.entries",
-}
 
 
 def _matching(venues: Mapping[InstrumentId, SimulatedVenue]) -> dict[type, dict[InstrumentId, Any]]:
@@ -292,18 +289,3 @@ def _matching(venues: Mapping[InstrumentId, SimulatedVenue]) -> dict[type, dict[
         for kind, matchers in venue.listening.items():
             found[kind].update(matchers)
     return found
-
-
-def _cause(event: Event) -> str:
-    # Names an event so that it can be found again: a market event by its instrument and time, a report by its order
-    kind = event.__class__
-    if kind is Fill:
-        return f"fill:{event.fill_id}"  # type: ignore[union-attr]
-    if kind is TimerFired:
-        return f"timer:{event.strategy_id}:{event.name}"  # type: ignore[union-attr]
-    whose = event.instrument_id if kind in _MARKET else event.client_order_id  # type: ignore[union-attr]
-    return f"{_TAGS[kind]}:{whose}:{event.venue_time_ns}"
-
-
-_MARKET = frozenset(MarketEvent.__args__)
-_TAGS = {kind: kind.__struct_config__.tag for kind in (*MarketEvent.__args__, *Report.__args__)}

@@ -93,8 +93,7 @@ class CompiledRun:
     def _go(self, tape: Tape) -> None:
         world = self.venue.world
         arguments = (world, tape, self._params, self._state, self._answer)
-        if not self._run.signatures:  # type: ignore[attr-defined]
-            compiled(self.strategy, self._run, *arguments)
+        compiled(self.strategy, self._run, *arguments)
         while True:
             try:
                 ended = self._run(*arguments)

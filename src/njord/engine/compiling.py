@@ -111,7 +111,7 @@ def ask_of(strategy: KernelStrategy) -> Callable[..., None]:
         ask = _glue("ask", _ASK, strategy, decide, {"decide": _compilable(decide)}).ask
         view = np.zeros(1, dtype=VIEW).view(np.recarray)
         answer = np.zeros(1, dtype=ANSWER).view(np.recarray)
-        _compile(strategy, ask, (view, strategy.params, strategy.state, answer))
+        compiled(strategy, ask, view, strategy.params, strategy.state, answer)
     file = file_of(strategy)
 
     def asked(view: Any, params: Any, state: Any, answer: Any) -> None:
@@ -144,11 +144,6 @@ def run_of(strategy: KernelStrategy) -> Callable[..., int]:
     return run
 
 
-def compiled(strategy: KernelStrategy, function: Callable[..., Any], *arguments: Any) -> None:
-    """Compile a function of ``run_of`` for arguments. Raises KernelError naming the strategy's file and line."""
-    _compile(strategy, function, arguments)
-
-
 def cache_folder() -> tuple[Path, bool]:
     """Return where compiled code is kept, and whether it outlives this process."""
     home = Path(os.environ.get("NJORD_HOME", "~/.njord")).expanduser() / "kernels"
@@ -176,7 +171,8 @@ def _missing() -> str:
         from numba.core import config
     except ModuleNotFoundError:
         return "numba is not there (pip install 'njord[fast]')"
-    return "NUMBA_DISABLE_JIT is set" if config.DISABLE_JIT else ""  # type: ignore[attr-defined]
+    # Its settings are names it gives itself while it is imported
+    return "NUMBA_DISABLE_JIT is set" if vars(config)["DISABLE_JIT"] else ""
 
 
 def _venue() -> ModuleType:
@@ -249,7 +245,8 @@ def _compilable(decide: Callable[..., Any]) -> Any:
     return njit(boundscheck=True)(decide)
 
 
-def _compile(strategy: KernelStrategy, function: Any, arguments: tuple[Any, ...]) -> None:
+def compiled(strategy: KernelStrategy, function: Any, *arguments: Any) -> None:
+    """Compile a function for arguments, once. Raises KernelError naming the strategy's file and line."""
     from numba import typeof
 
     if function.signatures:

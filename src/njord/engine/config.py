@@ -1,5 +1,6 @@
 """What a run is asked to be: the config file, validated. Every mistake is one line that names the field."""
 
+import enum
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +10,17 @@ import msgspec
 
 from njord.domain.clock import interval_ns, time_ns
 from njord.domain.ids import InstrumentId, instrument_id
-from njord.domain.limits import PROFILES, RiskProfile
 from njord.domain.market import Kind
+from njord.domain.profile import (
+    ANYWHERE,
+    PROFILES,
+    Breakers,
+    DrawdownTier,
+    RiskProfile,
+    SevereLoss,
+    VarLimit,
+    VenueProfile,
+)
 from njord.domain.spelling import suggestion
 from njord.engine.curves import BadCurve, read_curve
 from njord.risk.sizing import Sizing
@@ -59,6 +69,8 @@ class StrategySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     params: dict[str, Any] = {}
     instruments: list[str] | None = None
     sizing: Sizing | None = None
+    model: str | None = None  # The model its signals come from: in a session it trades only while that is active
+    share: Decimal | None = None  # Of the equity, for it to work with
 
 
 class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +78,13 @@ class AccountSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     currency: str
     cash: Decimal
+
+
+class World(enum.StrEnum):
+    """Where a config may be run."""
+
+    PAPER = "paper"
+    LIVE = "live"
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +99,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     venue: VenueSettings = VenueSettings()
     venues: dict[str, VenueSettings] = {}
     risk: str | RiskProfile = "capital_preserving"
+    venue_profile: VenueProfile = ANYWHERE
+    env: World = World.PAPER  # Live trading needs this, and NJORD_ENABLE_LIVE=1
     seed: int = 1
     compiled: bool = False
 
@@ -91,7 +112,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 _NESTED: dict[str, type[msgspec.Struct]] = {
     "data": DataSpec, "strategies": StrategySpec, "account": AccountSpec, "venue": VenueSettings,
     "venues": VenueSettings, "risk": RiskProfile, "fees": Fees, "slippage": Slippage, "sizing": Sizing,
-    "queue": QueueSettings, "latency_curve": LatencyKnot,
+    "queue": QueueSettings, "latency_curve": LatencyKnot, "drawdown_tiers": DrawdownTier, "severe_loss": SevereLoss,
+    "value_at_risk": VarLimit, "breakers": Breakers, "venue_profile": VenueProfile,
 }  # fmt: skip
 
 

@@ -180,7 +180,7 @@ class StrategyDesk:
         if intent is not None:
             return ClientOrderId(f"{self._strategy_id}:{intent}")
         self._count += 1
-        return f"{self._strategy_id}-{self._count}"  # type: ignore[return-value]  # A NewType call costs as much as the text
+        return f"{self._strategy_id}-{self._state.order_prefix}{self._count}"  # type: ignore[return-value]  # A NewType call costs as much as the text
 
     def _instrument(self, instrument: str | None) -> InstrumentId:
         if instrument is None:

@@ -156,5 +156,7 @@ def _value(node: ast.expr, space: dict[str, Any]) -> Any:
     """Return the module an expression names, None if it is anything else."""
     if isinstance(node, ast.Name):
         return space.get(node.id)
-    inside = _value(node.value, space) if isinstance(node, ast.Attribute) else None
-    return getattr(inside, node.attr, None) if isinstance(inside, types.ModuleType) else None  # type: ignore[attr-defined]
+    if isinstance(node, ast.Attribute):
+        inside = _value(node.value, space)
+        return getattr(inside, node.attr, None) if isinstance(inside, types.ModuleType) else None
+    return None

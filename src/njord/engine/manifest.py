@@ -1,5 +1,6 @@
 """The manifest of a run: all that went into it, by hash, so that it can be done again and known to be the same."""
 
+import functools
 import hashlib
 import importlib.metadata
 import platform
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from njord.domain.clock import iso
-from njord.engine.assemble import Assembly, Source
+from njord.engine.assemble import Assembly, Parts, Source
 from njord.engine.config import RunConfig
 from njord.engine.loading import source_hash
 from njord.strategies.port import Strategy
@@ -19,6 +20,7 @@ RUN_ID_CHARS = 16
 _VERSIONS_OF = ("njord", "msgspec", "numpy", "pyarrow")
 
 
+@functools.cache
 def code_hash() -> str:
     """Return SHA-256 over the source files of Njord itself, by name and content."""
     root = Path(__file__).parents[1]
@@ -47,7 +49,7 @@ def _is_plain(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds) and value == value  # NaN is no JSON
 
 
-def manifest(assembly: Assembly, source: Source) -> dict[str, Any]:
+def manifest(assembly: Assembly | Parts, source: Source) -> dict[str, Any]:
     """Return what a run is made of. ``run_id`` names the inputs: the same inputs have the same one anywhere."""
     data = [
         {

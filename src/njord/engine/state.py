@@ -2,22 +2,33 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from njord.domain.command import CancelOrder, Command, Refused, ReplaceOrder, SetTimer, StrategyNote
+from njord.domain.governance import Scope
 from njord.domain.ids import ClientOrderId, InstrumentId, StrategyId
 from njord.domain.instrument import Grid, Instrument
-from njord.domain.limits import Exposure, RiskProfile
 from njord.domain.market import MarketEvent
-from njord.domain.money import ceil_div
-from njord.domain.order import NewOrder, OrderType, Side
+from njord.domain.order import NewOrder
+from njord.domain.profile import RiskProfile, VenueProfile, Vigilance
+from njord.engine.exposures import Exposures
+from njord.engine.watch import Watch
 from njord.execution.oms import Orders
 from njord.ledger.lots import ClosedLot
 from njord.ledger.portfolio import Portfolio
 from njord.market.book import Book
 from njord.risk.checks import Limits
+from njord.risk.compliance import VenueRules
+from njord.risk.kill_switch import KillSwitch
+from njord.risk.rate import OrderRate
 from njord.risk.sizing import Sizer
-from njord.strategies.port import Desk, Strategy
+from njord.risk.surveillance import Surveillance
+from njord.strategies.port import Desk, Memory, Strategy
+
+# Why a strategy is stopped that has orders or holdings, and no place in the config
+NO_STRATEGY = "this strategy is not in the config any more"
+NEVER_NS = 2**63 - 1
 
 Intent = NewOrder | CancelOrder | ReplaceOrder | SetTimer | StrategyNote | Refused
 Listener = tuple[Callable[[Any, Desk], None], Desk, "Slot"]
@@ -31,6 +42,7 @@ class Slot:
     strategy: Strategy
     desk: Desk
     stopped: str | None = None  # Why it was stopped
+    model_id: str | None = None  # The model its signals come from, which must be active
     # Of its own fills, orders and timers
     callbacks: dict[str, Callable[[Any, Desk], None]] = dataclasses.field(default_factory=dict)
     order_ids: dict[ClientOrderId, None] = dataclasses.field(default_factory=dict)  # Its open orders, oldest first
@@ -44,10 +56,13 @@ class State:
         taker_fee: tuple[int, int] = (0, 1),
     ) -> None:  # fmt: skip
         self.sequence = 0
+        self.memories: dict[StrategyId, Memory] = {}  # What strategies were told by those they replace
+        self.order_prefix = ""  # Of order ids, so that those of two sessions differ
         self.time_ns = 0
         self.cause = "start"
         self.instruments = dict(instruments)
         self.grids = {name: Grid.of(instrument) for name, instrument in instruments.items()}
+        self.venues = {name: instrument.venue for name, instrument in instruments.items()}
         self.last_price: dict[InstrumentId, float] = {}
         self.books: dict[InstrumentId, Book] = {}
         self.quoted: set[InstrumentId] = set()  # Those with quotes or a book, whose mid is their price
@@ -58,7 +73,22 @@ class State:
         self.profile = profile
         self.limits = Limits.of(profile)
         self.taker_fee = taker_fee
-        self.halted = False
+        self.exposures = Exposures(self.instruments, self.grids, portfolio, self.orders, self.last_price)
+        self.kill = KillSwitch()
+        self.venue_rules: VenueRules | None = None  # None: anywhere
+        self.rate = _rate(profile)
+        self.flow: Surveillance | None = None  # Of our own orders, in sessions whose profile wants it
+        self.watch: Watch | None = None  # Of losses, VaR and breakers; None where the profile has none of them
+        self.watch_due_ns = NEVER_NS
+        self.on_record = False  # Whether the figures of every decision, and marks of the account, are recorded
+        self.reductions: dict[tuple[StrategyId, InstrumentId], int] = {}  # Lots a severe loss still wants traded
+        self.cancel_asked_ns: dict[ClientOrderId, int] = {}  # Of orders a trip wants gone, by when it last said so
+        self.flattening: dict[Scope, None] = {}  # Trips that also want what is held there sold
+        self.protective: dict[ClientOrderId, None] = {}  # Open orders of the risk engine itself: a trip lets them by
+        self.shares: dict[StrategyId, Decimal] = {}  # Of the equity, where capital is allocated
+        self.shares_before_trip: dict[StrategyId, Decimal] = {}
+        self.models: set[str] = set()  # Those whose signals may be traded
+        self.approvals_used: dict[str, None] = {}  # An approval counts once
         self.sizers: dict[tuple[StrategyId, InstrumentId], Sizer] = {}
         self.slots: dict[StrategyId, Slot] = {}
         self.listeners: dict[type, dict[InstrumentId, tuple[Listener, ...]]] = {
@@ -68,6 +98,15 @@ class State:
         self.commands: list[Command] = []
         self.closed: list[ClosedLot] = []
         self.suppressed = 0  # Events no strategy saw because the book or quote could not be believed
+
+    @property
+    def venue_profile(self) -> VenueProfile | None:
+        """Where we may trade; None: anywhere."""
+        return None if self.venue_rules is None else self.venue_rules.profile
+
+    @venue_profile.setter
+    def venue_profile(self, profile: VenueProfile | None) -> None:
+        self.venue_rules = None if profile is None else VenueRules(profile)
 
     def last_ticks(self) -> dict[InstrumentId, int]:
         """Return the last price of each instrument that has one, on its grid."""
@@ -83,76 +122,27 @@ class State:
         if sizer is None or whole == 0:
             return whole
         ticks = self.last_ticks()
-        lot_units = self._notional(name, ticks[name], 1, ticks)
+        lot_units = self.exposures.value(name, ticks[name], 1)
         lots = self.portfolio.equity(ticks) * sizer.equity_share() / lot_units if lot_units else 0.0
         return whole * lots * self.grids[name].lot_numerator / self.grids[name].lot_denominator
 
-    def exposure(self, order: NewOrder) -> Exposure:
-        """Return what ``order`` would be added to, with everything that is already working."""
-        name = order.instrument_id
-        orders = self.orders
-        last = None
-        if self.limits.checks_money or order.order_type is not OrderType.MARKET:
-            price = self.last_price.get(name)
-            last = None if price is None else self.grids[name].nearest_ticks(price)
-        # In the order of its fields: keywords would double what it costs
-        exposure = Exposure(
-            self.halted or name in self.halted_instruments, len(orders.open), self.portfolio.lots[name],
-            orders.working_lots(name, Side.BUY), orders.working_lots(name, Side.SELL), last,
-        )  # fmt: skip
-        if self.limits.checks_money and last is not None:
-            self._value(order, exposure)
-        return exposure
+    def adopt(self, profile: RiskProfile) -> None:
+        """Judge by another profile from now on."""
+        before = self.rate
+        self.profile = profile
+        self.limits = Limits.of(profile)
+        self.rate = _rate(profile)
+        looked_at = self.on_record and profile.surveillance is not Vigilance.OFF
+        self.flow = (self.flow or Surveillance()) if looked_at else None
+        if self.rate is not None and before is not None:
+            self.rate.go_on_from(before, self.time_ns)  # Or to change anything would fill it up
 
-    def _value(self, order: NewOrder, exposure: Exposure) -> None:
-        ticks = self.last_ticks()
-        # A market order's price is anybody's guess, so it counts for somewhat more than the last one
-        numerator, denominator = self.limits.buffer
-        buffer = (denominator + numerator, denominator) if order.order_type is OrderType.MARKET else (1, 1)
-        reference = order.limit_ticks if order.limit_ticks is not None else order.stop_ticks
-        at = ticks[order.instrument_id] if reference is None else reference
-        worth = self._notional(order.instrument_id, at, order.quantity_lots, ticks)
-        worth = ceil_div(worth * buffer[0], buffer[1])
-        exposure.order_notional_units = worth
-        exposure.symbol_notional_units = self._worst_notional(order.instrument_id, ticks, order)
-        if not self.limits.checks_portfolio:
-            return
-        exposure.portfolio_notional_units = sum(
-            self._worst_notional(name, ticks, order if name == order.instrument_id else None) for name in ticks
-        )
-        exposure.equity_units = self.portfolio.equity(ticks)
-        instrument = self.instruments[order.instrument_id]
-        if order.side is Side.BUY and instrument.paid_in_full:
-            fee = ceil_div(worth * self.taker_fee[0], self.taker_fee[1])
-            exposure.cash_needed_units = worth + max(0, fee)
-            asset = instrument.settlement
-            held = self.portfolio.converter.convert(self.portfolio.cash.get(asset, 0), asset, ticks)
-            exposure.free_cash_units = held - self._reserved(asset, ticks)
+    def begin_rate(self) -> None:
+        """Let no order's token be left from before what is on record: a restart must not fill it up either."""
+        self.rate = _rate(self.profile)
+        if self.rate is not None and self.time_ns:
+            self.rate.empty(self.time_ns)
 
-    def _reserved(self, asset: str, ticks: dict[InstrumentId, int]) -> int:
-        # What working buys would take out of the cash of one asset, at their limits
-        reserved = 0
-        for tracked in self.orders.open.values():
-            instrument = self.instruments[tracked.instrument_id]
-            if tracked.side is Side.BUY and instrument.paid_in_full and instrument.settlement == asset:
-                at = tracked.limit_ticks
-                if at is None:
-                    at = tracked.order.stop_ticks
-                if at is None:
-                    at = ticks.get(tracked.instrument_id, 0)
-                reserved += self._notional(tracked.instrument_id, at, tracked.leaves_lots, ticks)
-        return reserved
 
-    def _worst_notional(self, name: InstrumentId, ticks: dict[InstrumentId, int], order: NewOrder | None) -> int:
-        held = self.portfolio.lots[name]
-        buys = self.orders.working_lots(name, Side.BUY)
-        sells = self.orders.working_lots(name, Side.SELL)
-        if order is not None:
-            buys += order.quantity_lots if order.side is Side.BUY else 0
-            sells += order.quantity_lots if order.side is Side.SELL else 0
-        worst = max(abs(held + buys), abs(held - sells))
-        return self._notional(name, ticks[name], worst, ticks) if worst else 0
-
-    def _notional(self, name: InstrumentId, price_ticks: int, lots: int, ticks: dict[InstrumentId, int]) -> int:
-        value = abs(self.portfolio.value(name, price_ticks, lots))
-        return self.portfolio.converter.convert(value, self.instruments[name].settlement, ticks)
+def _rate(profile: RiskProfile) -> OrderRate | None:
+    return None if profile.orders_per_s_max is None else OrderRate(profile.orders_per_s_max, profile.orders_burst)

@@ -4,15 +4,20 @@ The order inside a step is fixed: apply what happened, tell the strategies, deci
 It runs to completion, without clock, disk, network or dice, so the same events give the same commands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from njord.domain.command import Command
+from njord.domain.command import CancelOrder, Command
 from njord.domain.event import Event
+from njord.domain.instruction import BY_HAND
 from njord.domain.market import Bar
 from njord.engine.apply import APPLY, NOBODY
 from njord.engine.decide import decide
-from njord.engine.state import State
+from njord.engine.state import NO_STRATEGY, State
 from njord.engine.tell import stop
+from njord.engine.watching import look
+from njord.execution.oms import Tracked
+
+OVER = "the session is over"
 
 _NOTHING: tuple[Command, ...] = ()
 
@@ -26,13 +31,14 @@ def step(state: State, event: Event) -> Sequence[Command]:
     assert time_ns >= state.time_ns, (event, state.time_ns)
     state.sequence += 1
     state.time_ns = time_ns
-    kind = event.__class__
-    if kind is Bar:  # What most runs are made of, applied here: a call less for each
-        name = event.instrument_id  # type: ignore[union-attr]
-        state.last_price[name] = event.close  # type: ignore[union-attr]
-        heard = state.listeners[kind].get(name, NOBODY)
+    if type(event) is Bar:  # What most runs are made of, applied here: a call less for each
+        name = event.instrument_id
+        state.last_price[name] = event.close
+        heard = state.listeners[Bar].get(name, NOBODY)
     else:
-        heard = APPLY[kind](state, event)
+        heard = APPLY[type(event)](state, event)
+    if time_ns >= state.watch_due_ns:
+        look(state)
     for callback, desk, slot in heard:
         try:
             callback(event, desk)
@@ -48,13 +54,45 @@ def step(state: State, event: Event) -> Sequence[Command]:
 
 
 def start(state: State) -> Sequence[Command]:
-    """Tell every strategy that it begins, and return what they want done."""
-    return _call_all(state, "on_start")
+    """Tell every strategy that it begins, and return what they want done. Orders of strategies that are no more go."""
+    commands = _call_all(state, "on_start")
+    _recall_all(state)
+    orphans = [tracked for tracked in _open(state) if state.slots[tracked.order.strategy_id].stopped == NO_STRATEGY]
+    left = [CancelOrder(each.client_order_id, each.order.strategy_id, each.instrument_id) for each in orphans]
+    return [*commands, *left] if left else commands
 
 
 def finish(state: State) -> Sequence[Command]:
-    """Tell every strategy that it is over, and return what they want done."""
-    return _call_all(state, "on_stop")
+    """Tell every strategy that it is over, and return what they want done.
+
+    In a session no strategy leaves anything working at the venue: what is open is cancelled, and strategies are not
+    asked again. Orders by hand stay: whoever gave them did not say that they should go.
+    """
+    commands = _call_all(state, "on_stop")
+    if not state.on_record:
+        return commands
+    for slot in state.slots.values():
+        slot.stopped = slot.stopped or OVER
+        slot.callbacks.clear()
+    for heard in state.listeners.values():
+        heard.clear()
+    theirs = [each for each in _open(state) if each.order.strategy_id != BY_HAND]
+    left = [CancelOrder(each.client_order_id, each.order.strategy_id, each.instrument_id) for each in theirs]
+    return [*commands, *left]
+
+
+def _open(state: State) -> Iterable[Tracked]:
+    return state.orders.open.values()
+
+
+def _recall_all(state: State) -> None:
+    for strategy_id, memory in state.memories.items():
+        slot = state.slots.get(strategy_id)
+        if slot is not None and slot.stopped is None:
+            try:
+                slot.strategy.recall(memory)
+            except Exception as error:  # noqa: BLE001 - a plugin is not our code, and must not take others down
+                stop(state, slot, error)
 
 
 def _call_all(state: State, callback: str) -> Sequence[Command]:

@@ -7,6 +7,7 @@ Invariants, after every call:
 """
 
 import collections
+from collections.abc import Iterable
 
 import msgspec
 
@@ -63,6 +64,17 @@ class Holding:
     @property
     def open_lots(self) -> tuple[Lot, ...]:
         return tuple(self._open)
+
+    @property
+    def newest(self) -> Lot | None:
+        """The lot that was opened last; None when flat."""
+        return self._open[-1] if self._open else None
+
+    def restore(self, lots: Iterable[Lot]) -> None:
+        """Take back the open lots of an earlier session, oldest first."""
+        self._open = collections.deque(lots)
+        self.lots = sum(lot.lots for lot in self._open)
+        self.cost_units = sum(lot.cost_units for lot in self._open)
 
     def apply(self, fill: Fill, grid: Grid) -> list[ClosedLot]:
         """Add the fill, closing lots of the other sign first, oldest first. Return the round trips it ended."""

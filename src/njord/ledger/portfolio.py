@@ -10,6 +10,10 @@ Accounts: ``capital`` (paid in), ``cash``, ``position`` (holdings at cost), ``se
 contracts, which nobody pays), ``realised``, ``fees``, ``funding``, ``dividends``, ``market`` (the other side of lots).
 """
 
+from collections.abc import Iterable
+
+import msgspec
+
 from njord.domain.command import Entry, Posting
 from njord.domain.fill import Fill
 from njord.domain.ids import EntryId, InstrumentId, StrategyId
@@ -17,7 +21,9 @@ from njord.domain.instrument import Grid, Instrument
 from njord.domain.market import Dividend, Funding, Split
 from njord.domain.order import Side
 from njord.ledger.currency import Converter
-from njord.ledger.lots import ClosedLot, Holding
+from njord.ledger.lots import ClosedLot, Holding, Lot
+from njord.ledger.rebuild import TOTALS, Money
+from njord.ledger.record import OpenedLot
 
 PICO = 10**12
 
@@ -43,14 +49,62 @@ class Portfolio:
         self.dividends: dict[str, int] = {}
         self.capital: dict[str, int] = {}
         self.lots: dict[InstrumentId, int] = {instrument.instrument_id: 0 for instrument in instruments}
+        self.costs: dict[InstrumentId, int] = {instrument.instrument_id: 0 for instrument in instruments}
         self.holdings: dict[tuple[StrategyId, InstrumentId], Holding] = {}
+        # Of which the lots or the cost changed, since whoever values them took note
+        self.changed: dict[tuple[StrategyId, InstrumentId], None] = {}
 
-    def deposit(self, amount_units: int, asset: str, time_ns: int) -> Entry:
-        """Pay in, or with a negative amount out."""
+    def restore(self, money: Money) -> None:
+        """Take back what an account had when its last session ended. Raises KeyError for an instrument it lacks."""
+        for name in ("cash", "capital", "realised", "fees", "funding", "dividends"):
+            getattr(self, name).update(getattr(money, name))
+        for (strategy_id, instrument_id), lots in money.holdings.items():
+            holding = self.holding(strategy_id, instrument_id)
+            holding.restore(msgspec.structs.replace(lot) for lot in lots)
+            self.lots[instrument_id] += holding.lots
+            self.costs[instrument_id] += holding.cost_units
+            self.changed[strategy_id, instrument_id] = None
+
+    @property
+    def money(self) -> Money:
+        """All there is and all that is held, as values."""
+        holdings = {
+            key: tuple(msgspec.structs.replace(lot) for lot in holding.open_lots)
+            for key, holding in self.holdings.items()
+            if holding.lots
+        }
+        return Money(
+            dict(self.cash), dict(self.capital), dict(self.realised), dict(self.fees), dict(self.funding),
+            dict(self.dividends), holdings,
+        )  # fmt: skip
+
+    def post(self, entry: Entry) -> None:
+        """Add an entry that was made before to the totals of money; holdings stay as they are."""
+        for posting in entry.postings:
+            total = TOTALS.get(posting.account)
+            if total is not None:
+                amounts: dict[str, int] = getattr(self, posting.account)
+                amounts[posting.asset] = amounts.get(posting.asset, 0) + total * posting.amount
+
+    def restate(self, instrument_id: InstrumentId, opened: Iterable[OpenedLot]) -> None:
+        """Hold exactly these lots of an instrument from now on, as a split that was recorded left them."""
+        by_strategy: dict[StrategyId, list[Lot]] = {}
+        for each in opened:
+            by_strategy.setdefault(each.strategy_id, []).append(msgspec.structs.replace(each.lot))
+        for (strategy_id, name), holding in self.holdings.items():
+            if name == instrument_id:
+                holding.restore(by_strategy.get(strategy_id, ()))
+                self.changed[strategy_id, name] = None
+        own = [holding for holding in self.holdings.values() if holding.instrument_id == instrument_id]
+        self.lots[instrument_id] = sum(holding.lots for holding in own)
+        self.costs[instrument_id] = sum(holding.cost_units for holding in own)
+
+    def deposit(self, amount_units: int, asset: str, time_ns: int, entry_id: EntryId | None = None) -> Entry:
+        """Pay in, or with a negative amount out. Without an id the entry is named by its asset and time."""
         self.capital[asset] = self.capital.get(asset, 0) + amount_units
         self._pay(asset, amount_units)
         return _entry(
-            EntryId(f"deposit:{asset}:{time_ns}"), "deposit", time_ns,
+            entry_id or EntryId(f"deposit:{asset}:{time_ns}"), "deposit", time_ns,
             [Posting("capital", asset, -amount_units), Posting("cash", asset, amount_units)],
         )  # fmt: skip
 
@@ -58,7 +112,9 @@ class Portfolio:
         """Apply a fill. Return its entry and the round trips it ended. The caller applies each fill once."""
         name = fill.instrument_id
         grid, asset, paid_in_full = self._terms[name]
-        holding = self.holdings.get((strategy_id, name)) or self.holding(strategy_id, name)
+        key = (strategy_id, name)
+        holding = self.holdings.get(key) or self.holding(strategy_id, name)
+        self.changed[key] = None
         cost_before = holding.cost_units
         closed = holding.apply(fill, grid)
         lots = fill.quantity_lots if fill.side is Side.BUY else -fill.quantity_lots
@@ -69,6 +125,7 @@ class Portfolio:
         for trip in closed:
             gain += trip.exit_units - trip.entry_units
         cost = holding.cost_units - cost_before
+        self.costs[name] += cost
         # What the fill itself was worth, positive for a buy, is cost less gain. Margined contracts pay only the gain
         paid = gain - cost if paid_in_full else gain
         postings = [
@@ -126,6 +183,7 @@ class Portfolio:
                 continue
             cost_before = holding.cost_units
             fraction = holding.split(split.numerator, split.denominator)
+            self.changed[holding.strategy_id, instrument_id] = None
             cost += holding.cost_units - cost_before
             if fraction and last_ticks is not None:
                 # fraction / denominator new lots are fraction / numerator old ones, at the old price
@@ -134,6 +192,7 @@ class Portfolio:
         if not before:
             return None
         self.lots[instrument_id] = after
+        self.costs[instrument_id] += cost
         gain = paid + cost
         self._pay(asset, paid)
         self.realised[asset] = self.realised.get(asset, 0) + gain

@@ -7,7 +7,7 @@ from typing import Any
 from njord.bus.memory import MemoryBus
 from njord.domain.clock import interval_text
 from njord.domain.instrument import Instrument
-from njord.domain.limits import RiskProfile
+from njord.domain.profile import RiskProfile
 from njord.engine.assemble import Source, strategy_name
 from njord.engine.config import RunConfig, parse
 from njord.market.catalog import Catalog

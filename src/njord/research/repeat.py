@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from njord.domain.command import Entry
 from njord.engine.replay import first_divergence
 from njord.ledger.journal import Record, digest
 
@@ -114,10 +113,11 @@ def _difference(first: Path, other: Path, digests: list[str], hash_seeds: list[i
 
 
 def _strategy(journal: Path, number: int) -> str | None:
-    # Whose decision a line records; an entry names a fill, not a strategy
+    # Whose decision a line records; an entry or a snapshot is nobody's
     with journal.open("rb") as file:
         line = next((each for at, each in enumerate(file, start=1) if at == number), None)
     if line is None:
         return None
     command = msgspec.json.decode(line, type=Record).command
-    return None if isinstance(command, Entry) else str(command.strategy_id)
+    strategy_id: str | None = getattr(command, "strategy_id", None)
+    return strategy_id

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from njord.bus.memory import MemoryBus
+from njord.domain.clock import iso
+from njord.domain.command import Level, Restricted
 from njord.domain.fill import FillReason
 from njord.domain.instrument import InstrumentKind
 from njord.domain.market import Kind
@@ -88,6 +90,7 @@ def _result(assembly: Assembly, made_of: dict[str, Any], cpu_s: float, source: S
         result.lives = lives_of(assembly)
     result.warnings = [
         *(f"strategy {each.strategy_id} was stopped: {each.reason}" for each in backtest.stopped),
+        *_restrictions(assembly),
         *assembly.notices,
         *(
             f"{quarantine.count} rows of {name} were out of order and set aside"
@@ -98,6 +101,20 @@ def _result(assembly: Assembly, made_of: dict[str, Any], cpu_s: float, source: S
         *doubts(stats, _context(assembly, result)),
     ]
     return result
+
+
+def _restrictions(assembly: Assembly) -> list[str]:
+    # A result that the risk engine had a hand in is another one than the strategy's own
+    found = assembly.backtest.restricted
+    causes: dict[str, list[tuple[int, Restricted]]] = {}
+    for time_ns, each in found:
+        if each.level is not Level.NORMAL:
+            causes.setdefault(each.cause, []).append((time_ns, each))
+    return [
+        f"the risk profile restricted trading {len(times)} times for {cause.replace('_', ' ')}, first at"
+        f" {iso(times[0][0])}: {times[0][1].detail}"
+        for cause, times in causes.items()
+    ]
 
 
 def _context(assembly: Assembly, result: Result) -> Context:

@@ -2,7 +2,7 @@
 
 from njord.domain.market import Bar
 from njord.market.indicators import Ema
-from njord.strategies.port import Desk, Strategy
+from njord.strategies.port import Desk, Memory, Strategy
 
 
 class EmaCross(Strategy):
@@ -24,6 +24,20 @@ class EmaCross(Strategy):
         fast, slow = self.periods
         self.averages = {name: (Ema(fast), Ema(slow)) for name in desk.instruments}
         self.was_above = dict.fromkeys(desk.instruments, False)
+
+    def remember(self) -> Memory:
+        kept = {name: [each.state() for each in pair] for name, pair in self.averages.items()}
+        return {"periods": list(self.periods), "averages": kept, "was_above": dict(self.was_above)}
+
+    def recall(self, memory: Memory) -> None:
+        # An average of another period begins anew; with it, so does which one is above
+        same = [before == now for before, now in zip(memory["periods"], self.periods, strict=True)]
+        for name, pair in self.averages.items():
+            for kept, average, known in zip(memory["averages"].get(name, ()), pair, same, strict=False):
+                if known:
+                    average.set_state(kept)
+            if all(same):
+                self.was_above[name] = memory["was_above"].get(name, False)
 
     def on_bar(self, bar: Bar, desk: Desk) -> None:
         name, close = bar.instrument_id, bar.close

@@ -7,6 +7,7 @@ that the compiled venue keeps (``venues.simulated.kernels.client``), event by ev
 import ast
 import dataclasses
 import inspect
+import math
 import textwrap
 import types
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from njord.domain.event import (
 from njord.domain.fill import Fill
 from njord.domain.ids import ClientOrderId, InstrumentId
 from njord.domain.market import BookUpdate, Trade, TradingStatus
-from njord.domain.order import TimeInForce
+from njord.domain.order import Side, TimeInForce
 from njord.market.book import Guard
 from njord.market.view import (
     ANSWER,
@@ -55,12 +56,13 @@ from njord.market.view import (
     SENT,
     VIEW,
 )
-from njord.strategies.port import Desk, OrderNews, Strategy
+from njord.strategies.port import Desk, Memory, OrderNews, Strategy
 
 Records = npt.NDArray[np.void]
 Decide = Callable[[Any, Any, Any, Any], None]
 
 NS_PER_MS = 1_000_000
+NO_ORDER = -1
 _GUARDS = {Guard.OK: 0, Guard.EMPTY: EMPTY, Guard.ONE_SIDED: ONE_SIDED, Guard.CROSSED: CROSSED}
 _TIMES_IN_FORCE = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
 _TYPES = {float: "f8", int: "i8", bool: "i8", "float": "f8", "int": "i8", "bool": "i8"}
@@ -175,6 +177,17 @@ class KernelStrategy(Strategy):
         """Return the state it begins with."""
         return fresh_state(type(self))
 
+    def remember(self) -> Memory:
+        state = self.state[0]
+        return {name: _numbers(state[name]) for name in state.dtype.names or ()}
+
+    def recall(self, memory: Memory) -> None:
+        for name in self.state.dtype.names or ():
+            field, kept = np.asarray(self.state[0][name]), memory.get(name, ())
+            if len(kept) == field.size:
+                numbers = [math.nan if each is None else each for each in kept]
+                self.state[name] = np.array(numbers, dtype=field.dtype).reshape(field.shape)
+
     def note_text(self, code: int, value: float) -> str:
         """Return a note in words."""
         return self.notes.get(code, f"note {code}: {{value:g}}").format(value=value)
@@ -183,6 +196,10 @@ class KernelStrategy(Strategy):
         self.state = self.fresh()
         definitions = [desk.definition(name) for name in desk.instruments]
         self._side.begin(list(desk.instruments), [(each.price_tick, each.quantity_lot) for each in definitions])
+        for k, name in enumerate(desk.instruments):
+            # What an earlier session left: the position is taken over, orders it cannot know of are cancelled
+            self._side.view[k].position_lots = round(desk.position(name) / float(definitions[k].quantity_lot))
+        desk.cancel_all()
 
     def on_book(self, update: BookUpdate, desk: Desk) -> None:
         k = self._side.index[update.instrument_id]
@@ -232,20 +249,21 @@ class KernelStrategy(Strategy):
             self._side.view[self._side.index[event.instrument_id]].halted = event.halted
 
     def on_fill(self, fill: Fill, desk: Desk) -> None:
+        view = self._side.view[self._side.index[fill.instrument_id]]
+        view.position_lots += fill.side.sign * fill.quantity_lots
+        view["bought_lots" if fill.side is Side.BUY else "sold_lots"] += fill.quantity_lots
         number = _number(fill.client_order_id)
-        own = self._side.own[number]
-        view = self._side.view[own.instrument]
-        own.leaves_lots -= fill.quantity_lots
-        view.position_lots += own.sign * fill.quantity_lots
-        view["bought_lots" if own.sign > 0 else "sold_lots"] += fill.quantity_lots
-        if own.leaves_lots == 0:
-            del self._side.own[number]
+        own = self._mine(number, fill.client_order_id)
+        if own is not None:
+            own.leaves_lots -= fill.quantity_lots
+            if own.leaves_lots == 0:
+                del self._side.own[number]
         if self.wake_on_fills:
             self._ask(desk, timer=False)
 
     def on_order(self, news: OrderNews, desk: Desk) -> None:
         number = _number(news.client_order_id)
-        own = self._side.own.get(number)
+        own = self._mine(number, news.client_order_id)
         if own is None:
             return
         if isinstance(news, OrderAccepted):
@@ -265,6 +283,11 @@ class KernelStrategy(Strategy):
 
     def on_timer(self, timer: TimerFired, desk: Desk) -> None:
         self._ask(desk, timer=True)
+
+    def _mine(self, number: int, order_id: ClientOrderId) -> Own | None:
+        # None for an order of an earlier session, or of the risk engine in its name
+        own = self._side.own.get(number)
+        return own if own is not None and own.order_id == order_id else None
 
     def _join(self, own: Own, desk: Desk) -> None:
         book = desk.book(self._side.names[own.instrument])
@@ -392,6 +415,11 @@ def fresh_state(strategy: type[KernelStrategy]) -> Records:
     return state
 
 
+def _numbers(field: Any) -> list[Any]:
+    # NaN, which JSON lacks, travels as nothing
+    return [None if each != each else each for each in np.asarray(field).ravel().tolist()]
+
+
 def _params(strategy: KernelStrategy) -> Records:
     # As one record, which compiled code reads by name
     fields = dataclasses.fields(strategy)
@@ -438,7 +466,9 @@ def _called(hint: Any) -> str:
 
 
 def _number(order_id: ClientOrderId) -> int:
-    return int(order_id.rpartition("-")[2])
+    # ``<strategy>-<count>`` or, in a session, ``<strategy>-<session>.<count>``
+    count = order_id.rpartition("-")[2].rpartition(".")[2]
+    return int(count) if count.isdigit() else NO_ORDER
 
 
 def _price(ticks: int, tick: Decimal) -> Decimal | None:

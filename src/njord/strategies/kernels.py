@@ -7,8 +7,7 @@ commands, a quantity below 0, or a price or quantity that is no number stops the
 They are compiled into whoever calls them; where numba is not there they are plain Python, and do the same.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from njord.market.view import (
     CANCEL,
@@ -21,23 +20,12 @@ from njord.market.view import (
     REPLACE,
     SENT,
 )
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-try:
-    from numba import njit
-except ModuleNotFoundError:
-
-    def _as_it_is() -> Callable[[F], F]:
-        return lambda function: function
-
-    njit = _as_it_is  # type: ignore[assignment]
-
+from njord.strategies.compilable import compilable
 
 WHOLE_MAX = 2.0**63
 
 
-@njit()
+@compilable
 def number(value: float) -> float:
     """Return a number. Raises ValueError for what is none, or too large to count with.
 
@@ -48,7 +36,7 @@ def number(value: float) -> float:
     raise ValueError("cannot make an integer of what is no number, or infinite")
 
 
-@njit()
+@compilable
 def whole(value: float) -> int:
     """Return a number without its fraction. Raises ValueError for what is no number, or too large to count with.
 
@@ -57,7 +45,7 @@ def whole(value: float) -> int:
     return int(number(value))
 
 
-@njit()
+@compilable
 def order(
     out: Any, instrument: int, sign: int, lots: int, limit_ticks: int, stop_ticks: int, time_in_force: int,
     post_only: int, reduce_only: int,
@@ -75,7 +63,7 @@ def order(
         out.lines[i] = out.line
 
 
-@njit()
+@compilable
 def buy(out: Any, instrument: int, lots: int, limit_ticks: int) -> None:
     """Bid, post-only, until cancelled.
 
@@ -84,7 +72,7 @@ def buy(out: Any, instrument: int, lots: int, limit_ticks: int) -> None:
     order(out, instrument, 1, lots, limit_ticks, NO_PRICE, GTC, 1, 0)
 
 
-@njit()
+@compilable
 def sell(out: Any, instrument: int, lots: int, limit_ticks: int) -> None:
     """Offer, post-only, until cancelled.
 
@@ -93,7 +81,7 @@ def sell(out: Any, instrument: int, lots: int, limit_ticks: int) -> None:
     order(out, instrument, -1, lots, limit_ticks, NO_PRICE, GTC, 1, 0)
 
 
-@njit()
+@compilable
 def take(out: Any, instrument: int, sign: int, lots: int) -> None:
     """Trade at market.
 
@@ -102,7 +90,7 @@ def take(out: Any, instrument: int, sign: int, lots: int) -> None:
     order(out, instrument, sign, lots, NO_PRICE, NO_PRICE, GTC, 0, 0)
 
 
-@njit()
+@compilable
 def cancel(out: Any, number: int) -> None:
     """Cancel an own order. One that is being cancelled already, or is done, is left alone.
 
@@ -114,7 +102,7 @@ def cancel(out: Any, number: int) -> None:
         out.kind[i], out.order[i], out.lines[i] = CANCEL, number, out.line
 
 
-@njit()
+@compilable
 def replace(out: Any, number: int, lots: int, limit_ticks: int) -> None:
     """Change an own order's total quantity and limit; NO_PRICE leaves the limit. It loses its place unless it only gets
     smaller.
@@ -128,7 +116,7 @@ def replace(out: Any, number: int, lots: int, limit_ticks: int) -> None:
         out.lots[i], out.limit_ticks[i] = whole(lots), whole(limit_ticks)
 
 
-@njit()
+@compilable
 def cancel_all(view: Any, out: Any, instrument: int) -> None:
     """Cancel every own order of an instrument.
 
@@ -140,7 +128,7 @@ def cancel_all(view: Any, out: Any, instrument: int) -> None:
             cancel(out, seen.order_number[i])
 
 
-@njit()
+@compilable
 def note(out: Any, instrument: int, code: int, value: float) -> None:
     """Put a number on record. What the code means is in the strategy's ``notes``.
 
@@ -152,7 +140,7 @@ def note(out: Any, instrument: int, code: int, value: float) -> None:
         out.note_code[i], out.note_instrument[i], out.note_value[i] = code, instrument, value
 
 
-@njit()
+@compilable
 def quote(view: Any, out: Any, instrument: int, bid_ticks: int, bid_lots: int, ask_ticks: int, ask_lots: int) -> None:
     """Have one bid and one ask, post-only: what rests as asked stays where it is in its queue, anything else goes.
 
@@ -164,7 +152,7 @@ def quote(view: Any, out: Any, instrument: int, bid_ticks: int, bid_lots: int, a
     quote_side(view, out, instrument, -1, ask_ticks, ask_lots)
 
 
-@njit()
+@compilable
 def quote_side(view: Any, out: Any, instrument: int, sign: int, ticks: int, lots: int) -> None:
     """Have one order on one side, as ``quote`` does.
 
@@ -188,7 +176,7 @@ def quote_side(view: Any, out: Any, instrument: int, sign: int, ticks: int, lots
         order(out, instrument, sign, lots, ticks, NO_PRICE, GTC, 1, 0)
 
 
-@njit()
+@compilable
 def open_lots(view: Any, instrument: int, sign: int) -> int:
     """Return what own orders of one side could still fill, those being cancelled included.
 
@@ -202,7 +190,7 @@ def open_lots(view: Any, instrument: int, sign: int) -> int:
     return lots
 
 
-@njit()
+@compilable
 def in_flight(view: Any, instrument: int) -> int:
     """Return how many own orders are on their way to the venue or to their cancellation.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from njord.domain.command import Refused
 from njord.domain.event import (  # fmt: skip
@@ -23,6 +23,7 @@ from njord.domain.order import OrderStatus, Side
 from njord.market.book import Book
 
 Quantity = Decimal | float | str
+Memory = dict[str, Any]
 OrderNews = OrderAccepted | OrderRejected | OrderCancelled | OrderExpired | OrderReplaced | CancelRejected | Refused
 
 
@@ -135,6 +136,16 @@ class Strategy:
     def on_timer(self, timer: TimerFired, desk: Desk) -> None: ...
     def on_event(self, event: Event, desk: Desk) -> None: ...
     def on_stop(self, desk: Desk) -> None: ...
+
+    def remember(self) -> Memory | None:
+        """Return what a successor of the same name should know, as plain numbers and text; None: it begins anew.
+
+        It is asked when a strategy is replaced while the market lives, and goes on record with the new session.
+        """
+        return None
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what a predecessor remembered, after ``on_start``. What does not fit other parameters is left."""
 
 
 def overrides(strategy: Strategy, callback: str) -> bool:

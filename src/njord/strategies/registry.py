@@ -12,6 +12,8 @@ from njord.strategies.port import Strategy
 # name -> module and class; imported only when asked for
 BUILT_IN: dict[str, tuple[str, str]] = {
     "adaptive_maker": ("njord.strategies.market_making.adaptive", "AdaptiveMaker"),
+    "breakout_campaign": ("njord.strategies.breakout_campaign", "BreakoutCampaign"),
+    "by_hand": ("njord.strategies.by_hand", "ByHand"),
     "buy_and_hold": ("njord.strategies.buy_and_hold", "BuyAndHold"),
     "ema_cross": ("njord.strategies.ema_cross", "EmaCross"),
     "grid_maker": ("njord.strategies.grid_maker", "GridMaker"),

@@ -1,5 +1,6 @@
 """Moving averages of prices."""
 
+from collections.abc import Sequence
 from math import isqrt
 from operator import mul
 
@@ -49,6 +50,16 @@ class Ema:
         self.ready = False
         self._sum = 0.0
         self._to_go = period
+
+    def state(self) -> list[float]:
+        """Return all that changes, as numbers: what it needs to go on elsewhere."""
+        return [self.value if self.ready else 0.0, self._sum, self._to_go]
+
+    def set_state(self, state: Sequence[float]) -> None:
+        """Go on from the state of an average of the same period."""
+        value, self._sum, to_go = state
+        self._to_go, self.ready = int(to_go), to_go <= 0
+        self.value = value if self.ready else NAN
 
     def update(self, value: float) -> float:
         """Take the next value; return the average."""

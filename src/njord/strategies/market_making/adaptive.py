@@ -16,8 +16,8 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from numba import njit
 
+from njord.strategies.compilable import compilable
 from njord.strategies.kernel import KernelStrategy
 from njord.strategies.kernels import cancel_all, in_flight, note, take
 from njord.strategies.market_making.learning import (
@@ -190,7 +190,7 @@ class AdaptiveMaker(KernelStrategy):
         state.time_ns = seen.time_ns
 
 
-@njit()
+@compilable
 def _trouble(view: Any, params: Any, state: Any, elapsed_s: float) -> int:
     # Why there must be no quotes, whatever the estimates say
     seen = view[0]
@@ -212,7 +212,7 @@ def _trouble(view: Any, params: Any, state: Any, elapsed_s: float) -> int:
     return QUOTING
 
 
-@njit()
+@compilable
 def _learn(view: Any, params: Any, state: Any, out: Any, elapsed_s: float) -> int:
     # Take in what happened since the last decision. Return why not to quote yet, or QUOTING
     seen = view[0]
@@ -249,7 +249,7 @@ def _learn(view: Any, params: Any, state: Any, out: Any, elapsed_s: float) -> in
     return LEARNING if seen.time_ns - state.start_ns < params.learn_s * NS_PER_S else QUOTING
 
 
-@njit()
+@compilable
 def _forget(state: Any) -> None:
     # What was learned in ticks of another size
     state.squares = state.watched_s = state.mid = state.lead_mid = state.decisions = 0.0
@@ -265,7 +265,7 @@ def _forget(state: Any) -> None:
             state.gram[FEATURES * i + j] = 0.0
 
 
-@njit()
+@compilable
 def _quote(seen: Any, params: Any, state: Any, out: Any) -> None:
     lots = quote_lots(seen, params)
     held = seen.position_lots / lots
@@ -285,7 +285,7 @@ def _quote(seen: Any, params: Any, state: Any, out: Any) -> None:
     place(seen, out, 0, 0, ask, wanted_lots(seen, params, 0), params.patience_ticks)
 
 
-@njit()
+@compilable
 def _hedge(view: Any, params: Any, out: Any) -> None:
     # At market, one order at a time, and only against a book that can be believed
     lead = view[1]
@@ -299,7 +299,7 @@ def _hedge(view: Any, params: Any, out: Any) -> None:
         note(out, 1, HEDGED, missing * lead.quantity_lot)
 
 
-@njit()
+@compilable
 def _tell(params: Any, state: Any, out: Any) -> None:
     # What it believes now, for the record
     note(out, 0, SIGMA, state.sigma)

@@ -7,7 +7,7 @@ here: check the parameters once, with the plain functions' Parameters, before th
 
 import math
 
-from numba import njit
+from njord.strategies.compilable import compilable
 
 # exp of it is the largest a float holds, nearly
 EXPONENT_MAX = 700.0
@@ -15,7 +15,7 @@ EXPONENT_MAX = 700.0
 RISK_MIN = 1e-290
 
 
-@njit()
+@compilable
 def as_reservation_price(mid: float, inventory: float, gamma: float, sigma: float, tau: float) -> float:
     """Return s - q gamma sigma^2 tau, in price.
 
@@ -24,7 +24,7 @@ def as_reservation_price(mid: float, inventory: float, gamma: float, sigma: floa
     return mid - inventory * gamma * sigma * sigma * tau
 
 
-@njit()
+@compilable
 def as_half_spread(gamma: float, sigma: float, decay: float, tau: float) -> float:
     """Return half of gamma sigma^2 tau + (2/gamma) ln(1 + gamma/k), in price; gamma may be 0.
 
@@ -33,7 +33,7 @@ def as_half_spread(gamma: float, sigma: float, decay: float, tau: float) -> floa
     return gamma * sigma * sigma * tau / 2 + markup(gamma, decay)
 
 
-@njit()
+@compilable
 def markup(aversion: float, decay: float) -> float:
     """Return (1/x) ln(1 + x/k), in price; 1/k at x = 0.
 
@@ -45,7 +45,7 @@ def markup(aversion: float, decay: float) -> float:
     return 1.0 / decay
 
 
-@njit()
+@compilable
 def glft_half_spread_and_skew(
     gamma: float, sigma: float, intensity: float, decay: float, size: float, xi: float, adverse: float
 ) -> tuple[float, float]:
@@ -64,7 +64,7 @@ def glft_half_spread_and_skew(
     return markup(aversion, decay) + adverse / 2.0 + size / 2.0 * skew, skew
 
 
-@njit()
+@compilable
 def glft_inventory_wanted(gamma: float, sigma: float, drift: float) -> float:
     """Return mu / (gamma sigma^2), in units; 0 without drift, or where gamma sigma^2 is as good as 0: no meaning then.
 
@@ -76,7 +76,7 @@ def glft_inventory_wanted(gamma: float, sigma: float, drift: float) -> float:
     return 0.0
 
 
-@njit()
+@compilable
 def ewma_keep(step: float, half_life: float) -> float:
     """Return 2^(-step / half_life): what is kept of an estimate's weight after a step of time, or of one order.
 
@@ -85,7 +85,7 @@ def ewma_keep(step: float, half_life: float) -> float:
     return math.exp2(-step / half_life)
 
 
-@njit()
+@compilable
 def ewma_order(
     orders: float, waited_s: float, excess: float, touch: float, keep: float, wait_s: float, depth: float, best: float
 ) -> tuple[float, float, float, float]:
@@ -104,7 +104,7 @@ def ewma_order(
     )
 
 
-@njit()
+@compilable
 def ewma_intensity_and_decay(
     orders: float, waited_s: float, excess: float, touch: float, tick: float, open_s: float
 ) -> tuple[float, float]:
@@ -125,7 +125,7 @@ def ewma_intensity_and_decay(
     return at_touch * math.exp(min(EXPONENT_MAX, decay * touch / orders)), decay
 
 
-@njit()
+@compilable
 def ewma_move(squares: float, watched_s: float, keep: float, change: float, elapsed_s: float) -> tuple[float, float]:
     """Return the first two numbers, the state, after the mid changed by ``change`` in ``elapsed_s``; both start at 0.
 
@@ -136,7 +136,7 @@ def ewma_move(squares: float, watched_s: float, keep: float, change: float, elap
     return keep * squares + change * change, keep * watched_s + elapsed_s
 
 
-@njit()
+@compilable
 def ewma_volatility(squares: float, watched_s: float) -> float:
     """Return sigma, in price per square root of a second; NaN as long as it is unknown.
 

@@ -9,8 +9,7 @@ bids).
 import math
 from typing import Any
 
-from numba import njit
-
+from njord.strategies.compilable import compilable
 from njord.strategies.market_making.kernels import (
     ewma_intensity_and_decay,
     ewma_keep,
@@ -27,20 +26,20 @@ DECISIONS_MIN = 50.0
 FILLS_MIN = 20.0
 
 
-@njit()
+@compilable
 def touch_mid(seen: Any) -> float:
     """Return the mid, in ticks."""
     return float(seen.bid_ticks + seen.ask_ticks) / 2.0
 
 
-@njit()
+@compilable
 def imbalance(seen: Any) -> float:
     """Return the share of the touch that is bid, less a half: -0.5 .. 0.5."""
     total = seen.bid_lots + seen.ask_lots
     return float(seen.bid_lots) / total - 0.5 if total > 0 else 0.0
 
 
-@njit()
+@compilable
 def learn_fair_value(state: Any, mid: float, keep: float) -> None:
     """Regress the last move of the mid on what was seen before it: least squares with forgetting.
 
@@ -55,7 +54,7 @@ def learn_fair_value(state: Any, mid: float, keep: float) -> None:
     state.decisions = keep * state.decisions + 1.0
 
 
-@njit()
+@compilable
 def solve_fair_value(state: Any) -> None:
     """Solve the normal equations by Cholesky; a feature that was never seen to vary has no weight."""
     n = FEATURES
@@ -80,7 +79,7 @@ def solve_fair_value(state: Any) -> None:
         state.weight[i] = total / lower[n * i + i]
 
 
-@njit()
+@compilable
 def fair_value(state: Any, seen: Any, lead_move: float) -> float:
     """Return where the mid is expected to be at the next decision, between the best bid and the best ask."""
     state.feature[0] = imbalance(seen) * (seen.ask_ticks - seen.bid_ticks)
@@ -97,7 +96,7 @@ def fair_value(state: Any, seen: Any, lead_move: float) -> float:
     return mid + float(min(half, max(-half, expected)))
 
 
-@njit()
+@compilable
 def learn_volatility(state: Any, mid: float, elapsed_s: float, half_life_s: float) -> None:
     """Take in the move of the mid since the last decision."""
     keep = ewma_keep(elapsed_s, half_life_s)
@@ -105,7 +104,7 @@ def learn_volatility(state: Any, mid: float, elapsed_s: float, half_life_s: floa
     state.sigma = ewma_volatility(state.squares, state.watched_s)
 
 
-@njit()
+@compilable
 def learn_arrivals(state: Any, seen: Any, elapsed_s: float, half_life_orders: float) -> None:
     """Take in the market orders since the last decision, each side by itself."""
     half_life = half_life_orders
@@ -113,7 +112,7 @@ def learn_arrivals(state: Any, seen: Any, elapsed_s: float, half_life_orders: fl
     learn_side(state, 1, seen.sells, seen.sell_depth_half_ticks, seen.sell_touch_half_ticks, elapsed_s, half_life)
 
 
-@njit()
+@compilable
 def learn_side(
     state: Any, side: int, orders: int, depth_half_ticks: int, touch_half_ticks: int, elapsed_s: float, half_life: float
 ) -> None:
@@ -136,7 +135,7 @@ def learn_side(
     )
 
 
-@njit()
+@compilable
 def remember_fill(state: Any, side: int, time_ns: int, lots: int, price: float, fair: float) -> None:
     """Keep an own fill until its markout is known. ``fair`` is what was believed before it."""
     if lots > 0 and state.pending < PENDING_MAX:
@@ -146,7 +145,7 @@ def remember_fill(state: Any, side: int, time_ns: int, lots: int, price: float, 
         state.pending += 1
 
 
-@njit()
+@compilable
 def forget_toxicity(state: Any, elapsed_s: float, half_life_s: float) -> None:
     """Let own fills and what a side was widened by fade: a quote so far away that nothing fills it, or one fill in a
     while, would never learn otherwise.
@@ -161,7 +160,7 @@ def forget_toxicity(state: Any, elapsed_s: float, half_life_s: float) -> None:
         state.adverse_squares[side] *= keep
 
 
-@njit()
+@compilable
 def learn_markouts(state: Any, time_ns: int, mid: float, horizon_s: float, half_life_fills: float, gain: float,
                    target_ticks: float) -> None:  # fmt: skip
     """Take in own fills whose horizon has passed.

@@ -3,14 +3,13 @@
 import math
 from typing import Any
 
-from numba import njit
-
 from njord.market.view import CANCELLING, GTC, LIVE, NO_PRICE
+from njord.strategies.compilable import compilable
 from njord.strategies.kernels import cancel, order
 from njord.strategies.market_making.kernels import glft_half_spread_and_skew
 
 
-@njit()
+@compilable
 def learn_depths(state: Any, params: Any) -> None:
     """Set half-spread and skew of GLFT from the estimates; the widest allowed while they are unknown."""
     state.half, state.skew = params.half_spread_max_ticks, 0.0
@@ -25,7 +24,7 @@ def learn_depths(state: Any, params: Any) -> None:
         state.skew = min(params.lean * skew, params.half_spread_max_ticks * params.quantity / params.position_max)
 
 
-@njit()
+@compilable
 def depth_of(state: Any, params: Any, side: int, held: float, fee_ticks: float) -> float:
     """Return how far from the fair value a side quotes: GLFT's depth, or what a fill costs at least, whichever is more.
 
@@ -39,19 +38,19 @@ def depth_of(state: Any, params: Any, side: int, held: float, fee_ticks: float) 
     return float(max(depth, floor + state.adverse[side]) + state.extra[side])
 
 
-@njit()
+@compilable
 def quote_lots(seen: Any, params: Any) -> int:
     """Return the lots of one quote, at least one."""
     return int(max(1, int(params.quantity / seen.quantity_lot + 0.5)))
 
 
-@njit()
+@compilable
 def position_max_lots(seen: Any, params: Any) -> int:
     """Return the cap in lots."""
     return int(params.position_max / seen.quantity_lot + 0.5)
 
 
-@njit()
+@compilable
 def wanted_lots(seen: Any, params: Any, side: int) -> int:
     """Return what to quote on a side: whole orders up to the cap, and at the cap only what reduces.
 
@@ -66,7 +65,7 @@ def wanted_lots(seen: Any, params: Any, side: int) -> int:
     return int(max(0, min(quote_lots(seen, params), room)))
 
 
-@njit()
+@compilable
 def place(seen: Any, out: Any, instrument: int, side: int, ticks: int, lots: int, patience_ticks: float) -> None:
     """Have one post-only order on a side, and leave one that is well placed where it is.
 
@@ -93,7 +92,7 @@ def place(seen: Any, out: Any, instrument: int, side: int, ticks: int, lots: int
         order(out, instrument, sign, lots, ticks, NO_PRICE, GTC, 1, 0)
 
 
-@njit()
+@compilable
 def place_value(seen: Any, i: int, sign: int) -> float:
     """Return what an order's place is worth, 0..1: all at the front of the best level, nothing away from it."""
     best = seen.bid_ticks if sign > 0 else seen.ask_ticks

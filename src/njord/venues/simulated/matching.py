@@ -52,6 +52,7 @@ class MatchingBook:
         self._prices: dict[Side, list[int]] = {Side.BUY: [], Side.SELL: []}  # Ascending
         self._orders: dict[int, Resting] = {}
         self._last_id = 0
+        self.self_cancelled: list[int] = []  # By the last order, so that nobody traded with themselves
 
     def submit(
         self, order_id: int, participant: str, side: Side, lots: int, price_ticks: int | None, *, rest: bool = True
@@ -67,6 +68,7 @@ class MatchingBook:
         if len(self._orders) >= ORDERS_MAX:
             raise ValueError(f"the book holds {ORDERS_MAX} orders already")
         self._last_id = order_id
+        self.self_cancelled = []
         matches: list[Match] = []
         left = self._take(matches, order_id, participant, side, lots, price_ticks)
         if left and rest and price_ticks is not None:
@@ -88,6 +90,37 @@ class MatchingBook:
             return False
         order.lots = lots
         return True
+
+    def fillable(self, participant: str, side: Side, lots: int, price_ticks: int | None) -> bool:
+        """Return whether an order would trade whole at once, with others."""
+        prices, levels = self._prices[side.opposite], self._levels[side.opposite]
+        for price in prices if side is Side.BUY else reversed(prices):
+            if price_ticks is not None and (price - price_ticks) * side.sign > 0:
+                return False
+            for maker in levels[price].values():
+                if maker.participant != participant:
+                    lots -= maker.lots
+                elif self._self_trade is not SelfTrade.CANCEL_OLDEST:
+                    return False
+                if lots <= 0:
+                    return True
+        return False
+
+    def ahead_lots(self, order_id: int) -> int | None:
+        """Return the lots that trade before an order at its own price; None where there is no such order."""
+        order = self._orders.get(order_id)
+        if order is None:
+            return None
+        ahead = 0
+        for each in self._levels[order.side][order.price_ticks].values():
+            if each is order:
+                break
+            ahead += each.lots
+        return ahead
+
+    def lots_at(self, side: Side, price_ticks: int) -> int:
+        """Return the lots that rest at a price."""
+        return sum(order.lots for order in self._levels[side].get(price_ticks, {}).values())
 
     def best(self, side: Side) -> tuple[int, int] | None:
         """Return (price_ticks, lots) of the best level of a side."""
@@ -122,7 +155,9 @@ class MatchingBook:
             if maker.participant == participant:
                 if self._self_trade is not SelfTrade.CANCEL_NEWEST:
                     self._remove(maker)
+                    self.self_cancelled.append(maker.order_id)
                 if self._self_trade is not SelfTrade.CANCEL_OLDEST:
+                    self.self_cancelled.append(order_id)
                     return 0
                 continue
             traded = min(lots, maker.lots)

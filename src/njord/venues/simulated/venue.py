@@ -74,6 +74,19 @@ class SimulatedVenue:
         matcher = self._matchers.get(instrument_id)
         return matcher.book if isinstance(matcher, BookMatcher) else None
 
+    def position_lots(self, instrument_id: InstrumentId) -> int:
+        """Return what the account holds of an instrument here."""
+        return self._blotters[instrument_id].position_lots
+
+    def name_fills(self, prefix: str) -> None:
+        """Begin the ids of all fills with ``prefix``."""
+        for blotter in self._blotters.values():
+            blotter.fill_prefix = prefix
+
+    def seed(self, instrument_id: InstrumentId, lots: int) -> None:
+        """Let the account begin with a position."""
+        self._blotters[instrument_id].position_lots = lots
+
     def volume_shares(self) -> tuple[float, int]:
         """Return the most that one fill was of its bar's volume, and how many were a large share of it."""
         blotters = self._blotters.values()

@@ -69,14 +69,15 @@ class Blotter:
     """One instrument's orders at the venue, and what was reported about them."""
 
     __slots__ = (
-        "_fee_schedule", "_fills", "_response", "_slips", "grid", "halted", "instrument", "orders", "position_lots",
-        "reports", "settings", "shares_large", "volume_share_max",
+        "_fee_schedule", "_fills", "_response", "_slips", "fill_prefix", "grid", "halted", "instrument", "orders",
+        "position_lots", "reports", "settings", "shares_large", "volume_share_max",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, settings: VenueSettings, response: Line | None = None) -> None:
         self.instrument = instrument
         self.settings = settings
         self.grid = Grid.of(instrument)
+        self.fill_prefix = ""  # So that fills of an exchange that was started anew have ids of their own
         self.orders: list[Working] = []
         self.position_lots = 0
         self.halted = False
@@ -121,9 +122,10 @@ class Blotter:
         assert 0 < lots <= working.leaves_lots, working.order
         order = working.order
         self._fills += 1
+        fill_id = FillId(f"{self.fill_prefix}{order.instrument_id}-{self._fills}")
         self.reports.append(
             Fill(
-                FillId(f"{order.instrument_id}-{self._fills}"), order.client_order_id, order.instrument_id, order.side,
+                fill_id, order.client_order_id, order.instrument_id, order.side,
                 price_ticks, lots, self._fee_schedule.fee_units(price_ticks, lots, liquidity),
                 self.instrument.settlement, liquidity, reason, cause, venue_time_ns, self.local_ns(venue_time_ns),
             )

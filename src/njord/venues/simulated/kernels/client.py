@@ -447,11 +447,13 @@ def change_order(world: World, answer: Record, i: int, ever: int) -> None:
 
 @inner
 def why_not_replaced(world: World, order: Record, message: Record) -> int:
-    """Return why our own risk engine would not let a replacement go, or NO_REASON: what it adds is like an order.
+    """Return why our own risk engine would not let a replacement go, or NO_REASON: what is left is like a new order.
 
     Reference: engine.decide.
     """
-    more = message.lots - order.mine_quantity
-    if (more <= 0 and message.limit == order.mine_limit) or (message.limit == NO_PRICE) != (order.limit == NO_PRICE):
+    left = message.lots - (order.mine_quantity - order.mine_leaves)
+    if left <= 0 or (message.limit == NO_PRICE) != (order.mine_limit == NO_PRICE):
         return NO_REASON
-    return why_refused(world, message.market, max(more, 1), message.limit, NO_PRICE)
+    if message.lots <= order.mine_quantity and message.limit == order.mine_limit:
+        return NO_REASON
+    return why_refused(world, message.market, left, message.limit, order.stop)

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket for people and programs: who is asking, may they, and what the platform answers."""

@@ -1,0 +1,1 @@
+"""The ledger in a database: one schema, on SQLite (embedded) and PostgreSQL, through SQLAlchemy."""

@@ -1,0 +1,1 @@
+"""What keeps Njord running: backup and restore of the ledger."""
