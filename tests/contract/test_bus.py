@@ -220,17 +220,17 @@ def test_a_redis_that_lost_its_memory_is_gone_on_with(bus, monkeypatch):
         with pytest.raises(BusUnavailable):
             list(heard)
     for stream in ("md", "ctl"):
-        bus.call("DEL", bus._key(stream))
+        bus.call("DEL", bus.key(stream))
     bus.append("md", numbered(11, 12))
     bus.publish("ctl.kill", status(1))
     assert [*numbers(member.read()), *numbers(member.read())] == [11, 12]
     assert [each.body for each in heard] == [status(1)]
     member.acknowledge(numbered(11, 12))
     assert member.behind() == 0
-    bus.call("DEL", bus._key("md"))
+    bus.call("DEL", bus.key("md"))
     with pytest.raises(BusUnavailable, match="is gone"):
         member.behind()
-    bus.call("SET", bus._key("md"), "something else")
+    bus.call("SET", bus.key("md"), "something else")
     with pytest.raises(BusUnavailable, match="WRONGTYPE"):
         member.read()
     with pytest.raises(BusUnavailable, match="WRONGTYPE"):
@@ -239,11 +239,26 @@ def test_a_redis_that_lost_its_memory_is_gone_on_with(bus, monkeypatch):
 
 @pytest.mark.connects
 @pytest.mark.parametrize("bus", ["redis"], indirect=True)
+def test_a_bus_that_was_closed_opens_no_connection_again(bus):
+    member = bus.join("md", "g", "one")
+    bus.close()
+    for act in (
+        member.read,
+        lambda: bus.publish("ctl.kill", status(0)),
+        lambda: bus.append("md", numbered(1, 1)),
+        lambda: bus.subscribe("ctl.kill"),
+    ):
+        with pytest.raises(BusUnavailable, match="was closed"):
+            act()
+
+
+@pytest.mark.connects
+@pytest.mark.parametrize("bus", ["redis"], indirect=True)
 @pytest.mark.parametrize("entry", [(b"e", b""), (b"e", b"\x86\xff"), (b"x", b"y"), (b"e", b"{" * 999), (b"e", b"null")])
 def test_what_is_no_message_is_counted_and_passed_over(bus, entry):
     member = bus.join("md", "g", "one")
     bus.append("md", numbered(1, 1))
-    bus.call("XADD", bus._key("md"), "1-*", *entry)
+    bus.call("XADD", bus.key("md"), "1-*", *entry)
     bus.append("md", numbered(3, 3))
     assert numbers(member.read()) == [1, 3]
     assert (member.malformed, member.lost) == (1, 0)

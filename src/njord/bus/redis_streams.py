@@ -42,18 +42,20 @@ class RedisBus:
             protocol=2, health_check_interval=0,
         )  # fmt: skip
         self._prefix, self._messages_max = prefix, stream_messages_max
+        self._closed = False
 
     def publish(self, topic: str, body: Message, *, correlation_id: str = "", causation_id: str = "") -> Envelope:
         """See the port. What was published when a connection was lost may be there, or not."""
         made = Envelope(topic, 0, correlation_id, causation_id, body)
         stream = stream_of(topic)
-        words = ("XADD", self._key(stream), "MAXLEN", "~", self._kept(stream), "1-*", _FIELD, wire(made))
+        words = ("XADD", self.key(stream), "MAXLEN", "~", self._kept(stream), "1-*", _FIELD, wire(made))
         entry_id = self.call(*words)
         return _numbered(made, _sequence(entry_id))
 
     def append(self, stream: str, envelopes: Sequence[Envelope]) -> None:
         """See the port."""
-        key = self._key(stream)
+        self._be_open()
+        key = self.key(stream)
         kept = self._kept(stream)
         pipe = self._redis.pipeline(transaction=False)
         for each in envelopes:
@@ -70,18 +72,18 @@ class RedisBus:
 
     def newest(self, stream: str, messages_max: int) -> list[Envelope]:
         """See the port."""
-        entries = self.call("XREVRANGE", self._key(stream), "+", "-", "COUNT", messages_max)
+        entries = self.call("XREVRANGE", self.key(stream), "+", "-", "COUNT", messages_max)
         return [found for entry in reversed(entries) if (found := _read(entry)) is not None]
 
     def subscribe(self, topic: str) -> "RedisSubscription":
         """See the port."""
-        key = self._key(stream_of(topic))
+        key = self.key(stream_of(topic))
         newest = self.call("XREVRANGE", key, "+", "-", "COUNT", 1)
         return RedisSubscription(self, key, topic, newest[0][0] if newest else b"0-0")
 
     def join(self, stream: str, group: str, member: str, *, from_start: bool = True) -> "RedisMember":
         """See the port."""
-        key = self._key(stream)
+        key = self.key(stream)
         try:
             self.call("XGROUP CREATE", key, group, "0" if from_start else "$", "MKSTREAM")
         except redis.ResponseError as error:
@@ -93,19 +95,21 @@ class RedisBus:
     def backlog(self, stream: str) -> dict[str, int]:
         """See the port."""
         try:
-            newest = self.call("XREVRANGE", self._key(stream), "+", "-", "COUNT", 1)
-            groups = self.call("XINFO GROUPS", self._key(stream))
+            newest = self.call("XREVRANGE", self.key(stream), "+", "-", "COUNT", 1)
+            groups = self.call("XINFO GROUPS", self.key(stream))
         except redis.ResponseError:  # There is no such stream yet
             return {}
         last = _sequence(newest[0][0]) if newest else 0
         return {each["name"].decode(): _behind(last, each) for each in groups}
 
     def close(self) -> None:
-        """See the port."""
+        """See the port. A call that comes later is refused: it would open a connection that nobody closes."""
+        self._closed = True
         self._redis.close()
 
     def call(self, *words: Any) -> Any:
         """Send one command. Raises BusUnavailable, or redis.ResponseError for what says how things are."""
+        self._be_open()
         try:
             return self._redis.execute_command(*words)
         except _DOWN as error:
@@ -115,10 +119,15 @@ class RedisBus:
                 raise
             raise BusUnavailable(str(error)) from error  # Out of memory, read only, another type: not now
 
+    def _be_open(self) -> None:
+        if self._closed:
+            raise BusUnavailable("this bus was closed")
+
     def _kept(self, stream: str) -> int:
         return min(self._messages_max, KEPT_MAX.get(stream, self._messages_max))
 
-    def _key(self, stream: str) -> str:
+    def key(self, stream: str) -> str:
+        """Return under which key Redis keeps a stream."""
         return f"{self._prefix}:{stream}"
 
     def _must_be(self, stream: str, key: str, wanted: Envelope) -> None:

@@ -30,6 +30,7 @@ from njord.ops.platform import Busy, Stopped
 
 QUESTION_S_MAX = 10.0
 ANSWER_S_MAX = 120.0
+CLOSE_S_MAX = 5.0  # More than a call of the bus may take
 THREADS = 8
 WAITING_MAX = 500
 GROUP = "platform"
@@ -92,8 +93,8 @@ class Answerer:
     def close(self) -> None:
         """Answer nothing more."""
         self._ending.set()
-        self._thread.join(WAIT_S * 4)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._thread.join(CLOSE_S_MAX)
+        self._pool.shutdown(cancel_futures=True)  # Who is answering still needs the bus, which is closed next
 
     def _run(self) -> None:
         follow(self._bus, ASK, GROUP, self._take_all, self._ending, Standing(), once=True)
@@ -166,7 +167,7 @@ class Asker:
         """Ask nothing more."""
         self._ending.set()
         self.give_up("this gateway ends; what was asked may have been done, or not")
-        self._thread.join(WAIT_S * 4)
+        self._thread.join(CLOSE_S_MAX)
 
     def give_up(self, why: str) -> None:
         """Wait no longer for what was asked: it will not be answered."""
