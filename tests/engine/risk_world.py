@@ -104,7 +104,7 @@ def made(profile):
     )  # fmt: skip
     puppets = {name: Puppet() for name in PUPPETS}
     state = parts_of(config, frames, given=list(puppets.items()), shares_books=False).state
-    state.on_record = True
+    state.go_on_record()
     state.venue_profile = VENUES
     state.adopt(profile)
     return state, puppets

@@ -46,7 +46,7 @@ class Desk:
         self.strategies = [("a", Buyer()), ("b", Buyer())]
         made = parts_of(config(RiskProfile(name="plain"), strategies=2), market(5), given=self.strategies)
         self.state = made.state
-        self.state.on_record = True
+        self.state.go_on_record()
         for name, value in changes.items():
             setattr(self.state, name, value)
         self.now_ns = START_NS

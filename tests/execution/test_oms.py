@@ -156,3 +156,38 @@ class Machine(RuleBasedStateMachine):
 
 Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestMachine = Machine.TestCase
+
+
+def test_a_session_forgets_the_oldest_but_no_id_that_a_person_chose(grid):
+    orders = Orders()
+    orders.remember_at_most(3)
+    ids = ["by_hand:mine", *(f"a-{at}" for at in range(1, 7))]
+    for order_id in ids:
+        orders.submit(order(order_id), grid)
+        orders.fill(fill(order_id, lots=10, fill_id=f"of {order_id}"))
+    assert list(orders.done) == ["by_hand:mine", "a-4", "a-5", "a-6"]
+    assert orders.fill_ids == ["of a-4", "of a-5", "of a-6"]
+    assert orders.fill(fill("a-4", lots=10, fill_id="of a-4")) is None
+    assert orders.known("by_hand:mine")
+    assert not orders.known("a-3")
+    again = Orders()
+    again.remember_at_most(3)
+    again.restore_done(dict(orders.done), [], orders.fill_ids)
+    for book in (orders, again):
+        book.submit(order("a-7"), grid)
+        book.apply(OrderCancelled("a-7", NAME, Rejection.REQUESTED, 2, 2))
+    assert (again.done, again.fill_ids) == (orders.done, orders.fill_ids)
+
+
+def test_an_order_that_can_still_be_filled_late_is_known_however_much_came_after_it(grid):
+    orders = Orders()
+    orders.remember_at_most(1)
+    orders.submit(order("a-1"), grid)
+    orders.apply(OrderCancelled("a-1", NAME, Rejection.REQUESTED, 2, 2))
+    for at in (2, 3):
+        orders.submit(order(f"a-{at}"), grid)
+        orders.fill(fill(f"a-{at}", lots=10, fill_id=f"f{at}"))
+    assert list(orders.done) == ["a-3"]
+    assert orders.known("a-1")
+    assert orders.apply(OrderCancelled("a-1", NAME, Rejection.REQUESTED, 9, 9)) is None
+    assert orders.fill(fill("a-1", lots=4, fill_id="late")).filled_lots == 4

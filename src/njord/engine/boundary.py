@@ -23,10 +23,6 @@ from njord.ledger.rebuild import Money
 from njord.risk.kill_switch import KillSwitch
 from njord.strategies.port import Memory, Strategy
 
-# What is remembered of orders that are over and of fills: enough for any reconciliation, and the ledger has the rest
-DONE_MAX = 100_000
-FILLS_MAX = 100_000
-
 
 class OrderState(msgspec.Struct, frozen=True):
     """An order and what has become of it."""
@@ -85,15 +81,14 @@ class Boundary(msgspec.Struct, frozen=True, kw_only=True):
 def boundary_of(state: State) -> Boundary:
     """Return what an account would bring into its next session."""
     money = state.portfolio.money
-    done = state.orders.done
     return Boundary(
         time_ns=state.time_ns,
         totals=Totals(money.cash, money.capital, money.realised, money.fees, money.funding, money.dividends),
         holdings=tuple(Held(*key, lots) for key, lots in money.holdings.items()),
         open_orders=tuple(_order_state(tracked) for tracked in state.orders.open.values()),
         ended_orders=tuple(_order_state(tracked) for tracked in state.orders.ended.values()),
-        done_orders=dict(list(done.items())[-DONE_MAX:]),
-        fill_ids=tuple(state.orders.fill_ids[-FILLS_MAX:]),
+        done_orders=dict(state.orders.done),
+        fill_ids=tuple(state.orders.fill_ids),
         tripped=tuple(state.kill.tripped.values()),
         profile=state.profile,
         shares=dict(state.shares),

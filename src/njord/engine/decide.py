@@ -88,7 +88,7 @@ def _first_refusal(
     if exposure.barred is not None:
         return exposure.barred
     order_id = order.client_order_id
-    if not replaces and (order_id in state.orders.open or order_id in state.orders.done):
+    if not replaces and state.orders.known(order_id):
         return Refusal.DUPLICATE_INTENT
     share = state.shares.get(order.strategy_id)
     if share is not None and not share and not reduces(order, exposure):

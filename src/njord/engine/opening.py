@@ -165,7 +165,7 @@ def open_session(
     for name, reason in equip(parts.strategies, parts.notices).items():
         raise NoStrategy(f"strategy {name}: {reason}")
     state = parts.state
-    state.on_record = True
+    state.go_on_record()
     state.memories = dict(memories or {})
     known = state.profile
     restore(state, ledger.records(account.account_id))

@@ -246,7 +246,7 @@ def _parts(opened: Opened, config: RunConfig, folder: Path, given: list[tuple[st
     parts = parts_of(config, Listed.of(opened.manifest), here=folder, given=given, shares_books=False)
     equip(parts.strategies, parts.notices)
     state: State = parts.state
-    state.on_record = True
+    state.go_on_record()
     number = int(opened.session_id.rpartition("-")[2])
     state.order_prefix = f"{number}."
     boundary.load(state, opened.boundary)

@@ -14,7 +14,7 @@ from njord.domain.order import NewOrder
 from njord.domain.profile import RiskProfile, VenueProfile, Vigilance
 from njord.engine.exposures import Exposures
 from njord.engine.watch import Watch
-from njord.execution.oms import Orders
+from njord.execution.oms import REMEMBERED_MAX, Orders
 from njord.ledger.lots import ClosedLot
 from njord.ledger.portfolio import Portfolio
 from njord.market.book import Book
@@ -98,6 +98,11 @@ class State:
         self.commands: list[Command] = []
         self.closed: list[ClosedLot] = []
         self.suppressed = 0  # Events no strategy saw because the book or quote could not be believed
+
+    def go_on_record(self) -> None:
+        """Be the state of a session: with money, and perhaps without an end."""
+        self.on_record = True
+        self.orders.remember_at_most(REMEMBERED_MAX)
 
     @property
     def venue_profile(self) -> VenueProfile | None:

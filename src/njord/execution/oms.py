@@ -11,6 +11,7 @@ Invariants:
 5. a fill is booked however late it comes: money has moved, whatever was said of the order in between.
 """
 
+import collections
 import contextlib
 from collections.abc import Iterable, Iterator
 
@@ -26,6 +27,7 @@ from njord.domain.event import (
 from njord.domain.fill import Fill
 from njord.domain.governance import OrderUnknown
 from njord.domain.ids import ClientOrderId, FillId, InstrumentId, StrategyId
+from njord.domain.instruction import BY_HAND
 from njord.domain.instrument import Grid
 from njord.domain.order import TRANSITIONS, IllegalTransition, NewOrder, OrderStatus, Rejection, Side
 
@@ -35,6 +37,9 @@ _TAKEN = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 # Orders that ended with something left, kept for fills that come late. Beyond it the oldest is forgotten, and a fill of
 # it is one of an order that is over: an error, which stops the engine
 ENDED_MAX = 10_000
+# Fills and orders that are over, of which a session remembers so many, as it may run for ever: more than an exchange
+# tells again. Ids that a person chose are never forgotten; those made here are never made again. The ledger has it all
+REMEMBERED_MAX = 30_000
 ASKED_MAX = 8  # Replacements of one order that may be told apart
 
 
@@ -124,6 +129,9 @@ class Orders:
         self.done: dict[ClientOrderId, OrderStatus] = {}
         self.ended: dict[ClientOrderId, Tracked] = {}  # The last ENDED_MAX that were not filled, oldest first
         self._fill_ids: dict[FillId, None] = {}
+        self._remembered_max: int | None = None
+        self._oldest_done: collections.deque[ClientOrderId] = collections.deque()  # Where there is such a bound
+        self._oldest_fills: collections.deque[FillId] = collections.deque()
         self.buys: dict[InstrumentId, int] = {}  # Lots still working, by instrument
         self._buy_cost: dict[InstrumentId, int] = {}  # Their lots times ticks, of those that have a price
         self._buys_at_market: dict[InstrumentId, int] = {}  # The lots of those that have none
@@ -131,9 +139,16 @@ class Orders:
         self.working: dict[tuple[StrategyId, InstrumentId], Working] = {}  # The same lots by strategy as well
         self.changed: dict[tuple[StrategyId, InstrumentId], None] = {}  # Of which, since whoever counts took note
 
+    def remember_at_most(self, count: int) -> None:
+        """Forget all but so many fills and orders that are over, oldest first: for a session, which may never end."""
+        self._remembered_max = count
+        self._oldest_done = collections.deque(order_id for order_id in self.done if _made_here(order_id))
+        self._oldest_fills = collections.deque(self._fill_ids)
+        self._forget()
+
     def known(self, client_order_id: ClientOrderId) -> bool:
-        """Return whether this id ever named an order."""
-        return client_order_id in self.open or client_order_id in self.done
+        """Return whether this id ever named an order, as far as is remembered."""
+        return client_order_id in self.open or client_order_id in self.done or client_order_id in self.ended
 
     def approved(self, order: NewOrder) -> bool:
         """Return whether this very order was approved and is on record: the only kind that may reach a venue."""
@@ -174,7 +189,7 @@ class Orders:
         filled_lots = tracked.filled_lots + lots
         if filled_lots > tracked.quantity_lots:
             raise IllegalTransition(f"order {order_id}: filled {lots} lots, had {tracked.leaves_lots} left")
-        self._fill_ids[fill.fill_id] = None
+        self._applied(fill.fill_id)
         if tracked.asked:
             self._release(tracked)
             tracked.filled_lots = filled_lots
@@ -277,9 +292,12 @@ class Orders:
 
     def restore_done(self, done: dict[ClientOrderId, OrderStatus], ended: list[Tracked], fills: list[FillId]) -> None:
         """Take back what is over: how orders ended, those that could still be filled late, and fills applied."""
+        assert not self.done, "something is over already"
         self.done.update(done)
         self.ended.update((tracked.client_order_id, tracked) for tracked in ended)
         self._fill_ids.update(dict.fromkeys(fills))
+        if self._remembered_max is not None:
+            self.remember_at_most(self._remembered_max)
 
     def applied(self, fill_id: FillId) -> bool:
         """Return whether a fill was applied."""
@@ -312,12 +330,26 @@ class Orders:
             raise IllegalTransition(f"order {order_id}: filled by {fill.fill_id}, but it {self._absent(order_id)}")
         if lots > tracked.leaves_lots:
             raise IllegalTransition(f"order {order_id}: filled {lots} lots, had {tracked.leaves_lots} left")
-        self._fill_ids[fill.fill_id] = None
+        self._applied(fill.fill_id)
         tracked.filled_lots += lots
         return tracked
 
+    def _applied(self, fill_id: FillId) -> None:
+        self._fill_ids[fill_id] = None
+        if self._remembered_max is not None:
+            self._oldest_fills.append(fill_id)
+            self._forget()
+
+    def _forget(self) -> None:
+        count = self._remembered_max
+        assert count is not None
+        while len(self._oldest_done) > count:
+            del self.done[self._oldest_done.popleft()]
+        while len(self._oldest_fills) > count:
+            del self._fill_ids[self._oldest_fills.popleft()]
+
     def _must_be_known(self, order_id: ClientOrderId) -> None:
-        if order_id not in self.done:
+        if not self.known(order_id):
             raise IllegalTransition(f"order {order_id}: a report of an order that was never sent")
 
     def _absent(self, order_id: ClientOrderId) -> str:
@@ -337,6 +369,9 @@ class Orders:
             if len(self.ended) > ENDED_MAX:
                 del self.ended[next(iter(self.ended))]
         self.done[order_id] = status
+        if self._remembered_max is not None and _made_here(order_id):
+            self._oldest_done.append(order_id)
+            self._forget()
         del self.open[order_id]
         del self._of[tracked.order.instrument_id][order_id]
 
@@ -381,6 +416,10 @@ class Orders:
             self._buys_at_market[instrument_id] = self._buys_at_market.get(instrument_id, 0) + lots
         else:
             self._buy_cost[instrument_id] = self._buy_cost.get(instrument_id, 0) + (lots * at if cost is None else cost)
+
+
+def _made_here(order_id: ClientOrderId) -> bool:
+    return not order_id.startswith(f"{BY_HAND}:")
 
 
 _ENDS: dict[type, OrderStatus] = {

@@ -20,9 +20,10 @@ from njord.domain.ids import ClientOrderId, InstrumentId
 from njord.domain.order import TERMINAL, NewOrder, OrderStatus, Rejection
 from njord.venues.port import Truth, VenueOrder
 
-# What an account is told of orders that are over, and of fills: the last so many
-ORDERS_KEPT_MAX = 100_000
-FILLS_KEPT_MAX = 100_000
+# What an account is told of orders that are over, and of fills: the last so many, of fills up to twice. It must be less
+# than a session remembers (execution.oms): one that is told of a fill it forgot takes it for a new one
+ORDERS_KEPT_MAX = 10_000
+FILLS_KEPT_MAX = 10_000
 
 _ENDS: dict[type, OrderStatus] = {
     OrderRejected: OrderStatus.REJECTED, OrderCancelled: OrderStatus.CANCELLED, OrderExpired: OrderStatus.EXPIRED,
