@@ -35,10 +35,10 @@ def test_a_session_ends_by_time_by_log_out_and_by_another_password(users_url):
     assert users.session(token, 1).user == ann
     assert users.session(token, session.ends_ns) is None
     other, _ = users.log_in(ann, "agent", "there", 1)
-    assert users.log_out(ann, session.session_id) == 1
+    assert users.log_out(ann, session.session_id, 2) == 1
     assert users.session(token, 2) is None
     assert users.session(other, 2) is not None
-    users.change_password(ann, "another good one")
+    users.change_password(ann, "another good one", 3)
     assert users.session(other, 3) is None
     assert users.authenticated("ann", PASSWORD) is None
     assert users.authenticated("ann", "another good one") == ann

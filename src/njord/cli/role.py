@@ -98,8 +98,8 @@ def gateway(
     begin()
     root = serving.home_of(home)
     with (
-        serving.listener_at(host, port) as listener, serving.users_at(users_url, root) as users, _bus(bus) as connected,
-        contextlib.ExitStack() as closing,
+        serving.listener_at(host, port) as listener, _bus(bus) as connected,
+        serving.users_at(users_url, root, bus) as users, contextlib.ExitStack() as closing,
     ):  # fmt: skip
         end = GatewayEnd(connected, name, now_ns)
         closing.callback(end.close)

@@ -41,7 +41,7 @@ def run(
     root = serving.home_of(home)
     with (
         serving.listener_at(host, port) as listener,
-        serving.users_at(users_url, root) as users,
+        serving.users_at(users_url, root, bus) as users,
         serving.opened(root, url, bus, seed, speed) as (platform, desk, connected),
         contextlib.ExitStack() as closing,
     ):

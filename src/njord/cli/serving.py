@@ -1,6 +1,7 @@
 """What ``njord run`` and the roles share: a platform that is opened and ends in order, and a server in front of it."""
 
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -67,20 +68,26 @@ def home_of(option: Path | None) -> Path:
 @contextlib.contextmanager
 def bus_at(option: str | None) -> Iterator["Bus | None"]:
     """Open the bus that was named, or none. Raises ValueError for a URL that is none, OSError where nothing answers."""
-    url = option or os.environ.get(BUS_VARIABLE)
+    url = _bus_url(option)
     if not url:
         yield None
         return
-    try:
-        from njord.bus.redis_streams import RedisBus
-    except ImportError:
-        raise ValueError("--bus: needs Redis' client: pip install 'njord[bus]'") from None
+    from njord.bus.redis_streams import RedisBus
+
     bus = RedisBus(url)
     try:
         bus.newest("md", 1)
         yield bus
     finally:
         bus.close()
+
+
+def _bus_url(option: str | None) -> str | None:
+    # Where a Redis was named, its client must be there
+    url = option or os.environ.get(BUS_VARIABLE)
+    if url and importlib.util.find_spec("redis") is None:
+        raise ValueError("--bus: needs Redis' client: pip install 'njord[bus]'")
+    return url or None
 
 
 def backlog_of(bus: "Bus | None") -> Callable[[], list[tuple[str, str, int]]]:
@@ -132,11 +139,16 @@ def opened(root: Path, url: str | None, bus: str | None, seed: int, speed: float
 
 
 @contextlib.contextmanager
-def users_at(option: str | None, root: Path) -> Iterator["Users"]:
-    """Open the users' database."""
+def users_at(option: str | None, root: Path, bus: str | None) -> Iterator["Users"]:
+    """Open the users' database. Where there is a bus, their sessions are in its Redis, for all gateways."""
     from njord.gateway.users import Users
 
-    users = Users(option or os.environ.get(USERS_VARIABLE) or f"sqlite:///{root / 'users.sqlite'}")
+    sessions, redis_url = None, _bus_url(bus)
+    if redis_url is not None:
+        from njord.gateway.redis_sessions import RedisSessions
+
+        sessions = RedisSessions(redis_url)
+    users = Users(option or os.environ.get(USERS_VARIABLE) or f"sqlite:///{root / 'users.sqlite'}", sessions)
     try:
         yield users
     finally:

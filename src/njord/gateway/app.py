@@ -18,6 +18,7 @@ from njord.gateway.access import Access, Policy
 from njord.gateway.backtests import Backtests
 from njord.gateway.broadcast import Views
 from njord.gateway.hub import Hub
+from njord.gateway.sessions import SessionsUnavailable
 from njord.gateway.users import Users
 from njord.ops.desk.desk import Desk
 from njord.ops.desk.values import BadRequest, NotFound
@@ -105,6 +106,10 @@ def _say_what_is_wrong(app: FastAPI) -> None:
 
     @app.exception_handler(Stopped)
     def stopped(_request: Request, error: Stopped) -> JSONResponse:
+        return problem(503, str(error))
+
+    @app.exception_handler(SessionsUnavailable)
+    def sessions_gone(_request: Request, error: SessionsUnavailable) -> JSONResponse:
         return problem(503, str(error))
 
     @app.exception_handler(RequestValidationError)

@@ -8,7 +8,8 @@ from njord.domain.clock import NS_PER_S
 from njord.gateway.access import COOKIE, Access, Founder, Refused, Trader, address_of, same_origin
 from njord.gateway.models import Credentials, LogInTicket, Me, NewPassword, Problem, Reset, SessionOut
 from njord.gateway.plain import plain
-from njord.gateway.users import SESSION_NS, BadName, NameTaken, Role, User, WebSession
+from njord.gateway.sessions import SESSION_NS
+from njord.gateway.users import BadName, NameTaken, Role, User, WebSession
 from njord.ops.desk.trading import TradingDesk
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -126,7 +127,7 @@ def change_password(given: NewPassword, session: Trader, request: Request) -> No
     for each in access.users.sessions(session.user, access.now_ns()):
         request.app.state.end_session(each.session_id)
     try:
-        access.users.change_password(session.user, given.password)
+        access.users.change_password(session.user, given.password, access.now_ns())
     except BadName as error:
         raise Refused(422, str(error), field="password") from None
 
@@ -157,7 +158,7 @@ def reset(given: Reset, request: Request) -> None:
 
 def _end(request: Request, user: User, session_id: str) -> bool:
     access: Access = request.app.state.access
-    ended = access.users.log_out(user, session_id) > 0
+    ended = access.users.log_out(user, session_id, access.now_ns()) > 0
     if ended:
         request.app.state.end_session(session_id)
     return ended

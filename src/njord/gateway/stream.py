@@ -13,6 +13,7 @@ from njord.domain.ids import InstrumentId
 from njord.gateway.access import COOKIE, Access
 from njord.gateway.broadcast import Views
 from njord.gateway.hub import Client, Full, Hub
+from njord.gateway.sessions import SessionsUnavailable
 from njord.gateway.stream_models import StreamRequest, StreamSchema
 from njord.gateway.throttle import Throttle
 from njord.ops.desk.market import MarketDesk
@@ -42,7 +43,11 @@ async def stream(socket: WebSocket) -> None:
     views: Views = socket.app.state.views
     market: MarketDesk = socket.app.state.market
     origin = socket.headers.get("origin")
-    session = await asyncio.to_thread(access.session_of, socket.cookies.get(COOKIE))
+    try:
+        session = await asyncio.to_thread(access.session_of, socket.cookies.get(COOKIE))
+    except SessionsUnavailable:
+        await socket.close(_BUSY)
+        return
     if session is None or (origin is not None and origin.partition("://")[2] != socket.headers.get("host")):
         await socket.close(_POLICY)
         return

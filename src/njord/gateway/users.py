@@ -1,7 +1,8 @@
-"""Users, their sessions and their reset tokens, in a database of its own: SQLite beside the platform, or PostgreSQL.
+"""Users and their reset tokens, in a database of its own: SQLite beside the platform, or PostgreSQL.
 
-Passwords are Argon2id hashes; of session and reset tokens only SHA-256 is stored, so a stolen database opens no door.
-Times are nanoseconds UTC and come in as arguments.
+Their sessions are kept there as well, or in another store that ``gateway.sessions`` has an adapter for. Passwords are
+Argon2id hashes; of session and reset tokens only SHA-256 is stored, so a stolen database opens no door. Times are
+nanoseconds UTC and come in as arguments.
 """
 
 import contextlib
@@ -14,44 +15,41 @@ import argon2
 import msgspec
 import sqlalchemy as sa
 
-from njord.domain.clock import NS_PER_DAY, NS_PER_HOUR
+from njord.domain.clock import NS_PER_HOUR
+from njord.gateway.sessions import (
+    ADDRESS_CHARS_MAX,
+    AGENT_CHARS_MAX,
+    NAME_CHARS_MAX,
+    SESSION_NS,
+    Sessions,
+    SessionsUnavailable,
+    SqlSessions,
+    StoredSession,
+    tables,
+)
 from njord.ledger.sql.connecting import parsed
 
 SCHEMA_VERSION = 1
-SESSION_NS = 14 * NS_PER_DAY
 RESET_NS = NS_PER_HOUR
-SESSIONS_MAX = 20  # Of one user: the oldest goes
 USERS_MAX = 100_000
-NAME_CHARS_MAX = 32
 PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX = 10, 256
 # RFC 9106, section 4, the second recommended option with a lower memory cost: 64 MiB, 3 passes, 4 lanes
 HASHER = argon2.PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=4, hash_len=32, salt_len=16)
 # Verified where there is no such user, so that an answer takes as long as where there is one
 _NOBODY = HASHER.hash(secrets.token_hex(16))
 
-_tables = sa.MetaData()
-_schema = sa.Table("gateway_schema", _tables, sa.Column("version", sa.Integer, primary_key=True))
+_schema = sa.Table("gateway_schema", tables, sa.Column("version", sa.Integer, primary_key=True))
 _users = sa.Table(
-    "users", _tables,
+    "users", tables,
     sa.Column("name", sa.String(NAME_CHARS_MAX), primary_key=True),
     sa.Column("account_id", sa.String(64), nullable=False, unique=True),
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("password", sa.String(256), nullable=False),
+    sa.Column("password_ns", sa.BigInteger, nullable=False),
     sa.Column("created_ns", sa.BigInteger, nullable=False),
-)  # fmt: skip
-_sessions = sa.Table(
-    "user_sessions", _tables,
-    sa.Column("token_sha256", sa.String(64), primary_key=True),
-    sa.Column("name", sa.String(NAME_CHARS_MAX), nullable=False, index=True),
-    sa.Column("csrf", sa.String(64), nullable=False),
-    sa.Column("agent", sa.String(200), nullable=False),
-    sa.Column("address", sa.String(64), nullable=False),
-    sa.Column("created_ns", sa.BigInteger, nullable=False),
-    sa.Column("seen_ns", sa.BigInteger, nullable=False),
-    sa.Column("ends_ns", sa.BigInteger, nullable=False),
 )  # fmt: skip
 _resets = sa.Table(
-    "password_resets", _tables,
+    "password_resets", tables,
     sa.Column("token_sha256", sa.String(64), primary_key=True),
     sa.Column("name", sa.String(NAME_CHARS_MAX), nullable=False),
     sa.Column("ends_ns", sa.BigInteger, nullable=False),
@@ -108,12 +106,16 @@ class OtherSchema(ValueError):
 class Users:
     """All users. Safe to use from many threads."""
 
-    def __init__(self, url: str) -> None:
-        """Open the database and make its tables. Raises OtherSchema in one line where it is of another version."""
+    def __init__(self, url: str, sessions: Sessions | None = None) -> None:
+        """Open the database and make its tables. ``sessions`` are elsewhere, where they are given.
+
+        Raises OtherSchema in one line where it is of another version.
+        """
         self._engine = sa.create_engine(parsed(url), pool_pre_ping=True)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
-        _tables.create_all(self._engine)
+        tables.create_all(self._engine)
+        self._sessions: Sessions = SqlSessions(self._engine) if sessions is None else sessions
         with self._engine.begin() as connection:
             found = connection.execute(sa.select(_schema.c.version)).scalar()
             if found is None:
@@ -130,7 +132,7 @@ class Users:
         with self._engine.begin() as connection:
             if connection.execute(sa.select(sa.func.count()).select_from(_users)).scalar_one() >= USERS_MAX:
                 raise BadName(f"there are {USERS_MAX} users already")
-            row = {**msgspec.structs.asdict(user), "password": HASHER.hash(password)}
+            row = {**msgspec.structs.asdict(user), "password": HASHER.hash(password), "password_ns": now_ns}
             try:
                 connection.execute(_users.insert().values(**row))
             except sa.exc.IntegrityError:
@@ -167,61 +169,47 @@ class Users:
     def log_in(self, user: User, agent: str, address: str, now_ns: int) -> tuple[str, WebSession]:
         """Begin a session. Return its token, which is nowhere stored, and what is known of it."""
         token = secrets.token_urlsafe(32)
-        row = {
-            "token_sha256": _sha256(token), "name": user.name, "csrf": secrets.token_urlsafe(24),
-            "agent": agent[:200], "address": address[:64], "created_ns": now_ns, "seen_ns": now_ns,
-            "ends_ns": now_ns + SESSION_NS,
-        }  # fmt: skip
-        with self._engine.begin() as connection:
-            theirs = sa.select(_sessions.c.token_sha256).where(_sessions.c.name == user.name)
-            kept = theirs.order_by(_sessions.c.created_ns.desc()).limit(SESSIONS_MAX - 1)
-            keep = list(connection.execute(kept).scalars())
-            old = (_sessions.c.name == user.name) & _sessions.c.token_sha256.not_in(keep)
-            connection.execute(_sessions.delete().where(old | (_sessions.c.ends_ns <= now_ns)))
-            connection.execute(_sessions.insert().values(**row))
-        return token, _session(row, user)
+        stored = StoredSession(
+            _sha256(token), user.name, secrets.token_urlsafe(24), agent[:AGENT_CHARS_MAX], address[:ADDRESS_CHARS_MAX],
+            now_ns, now_ns, now_ns + SESSION_NS,
+        )  # fmt: skip
+        self._sessions.add(stored)
+        return token, _session(stored, user)
 
     def session(self, token: str, now_ns: int) -> WebSession | None:
-        """Return the session of a token, where it has not ended."""
-        joined = sa.select(_sessions, _users.c.account_id, _users.c.role, _users.c.created_ns.label("since_ns")).join(
-            _users, _users.c.name == _sessions.c.name
-        )
-        with self._engine.connect() as connection:
-            row = connection.execute(joined.where(_sessions.c.token_sha256 == _sha256(token))).one_or_none()
-        if row is None or row.ends_ns <= now_ns:
+        """Return the session of a token, where it has not ended. One of before a new password opens nothing."""
+        stored = self._sessions.get(_sha256(token), now_ns)
+        if stored is None:
             return None
-        if now_ns - row.seen_ns > NS_PER_HOUR:
-            with self._engine.begin() as connection:
-                seen = _sessions.update().where(_sessions.c.token_sha256 == row.token_sha256)
-                connection.execute(seen.values(seen_ns=now_ns))
-        user = User(row.name, row.account_id, Role(row.role), row.since_ns)
-        return _session(row._mapping, user)  # noqa: SLF001 - SQLAlchemy's public name for it
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_users).where(_users.c.name == stored.name)).one_or_none()
+        if row is None or stored.created_ns < row.password_ns:
+            return None
+        if now_ns - stored.seen_ns > NS_PER_HOUR:
+            self._sessions.seen(stored, now_ns)
+        return _session(stored, _user(row))
 
     def sessions(self, user: User, now_ns: int) -> list[WebSession]:
         """Return a user's sessions, the newest first."""
-        found = sa.select(_sessions).where((_sessions.c.name == user.name) & (_sessions.c.ends_ns > now_ns))
-        with self._engine.connect() as connection:
-            rows = connection.execute(found.order_by(_sessions.c.created_ns.desc())).all()
-        return [_session(row._mapping, user) for row in rows]  # noqa: SLF001 - as above
+        return [_session(each, user) for each in self._sessions.of(user.name, now_ns)]
 
-    def log_out(self, user: User, session_id: str | None = None) -> int:
-        """End one of a user's sessions, or all of them. Return how many that were."""
-        theirs = _sessions.c.name == user.name
-        if session_id is not None:
-            theirs &= _sessions.c.token_sha256.startswith(session_id, autoescape=True)
-            if len(session_id) != _ID_CHARS:
-                return 0
-        with self._engine.begin() as connection:
-            return int(connection.execute(_sessions.delete().where(theirs)).rowcount)
+    def log_out(self, user: User, session_id: str, now_ns: int) -> int:
+        """End one of a user's sessions. Return how many that were."""
+        theirs = self._sessions.of(user.name, now_ns)
+        return self._sessions.end([each for each in theirs if _id(each) == session_id])
 
-    def change_password(self, user: User, password: str) -> None:
-        """Set a password and end all of the user's sessions. Raises BadName."""
+    def change_password(self, user: User, password: str, now_ns: int) -> None:
+        """Set a password and end all of the user's sessions. Raises BadName.
+
+        The sessions of before are void from that moment, whether or not their store can be reached.
+        """
         check_password(password)
         with self._engine.begin() as connection:
             changed = _users.update().where(_users.c.name == user.name)
-            connection.execute(changed.values(password=HASHER.hash(password)))
-            connection.execute(_sessions.delete().where(_sessions.c.name == user.name))
+            connection.execute(changed.values(password=HASHER.hash(password), password_ns=now_ns))
             connection.execute(_resets.delete().where(_resets.c.name == user.name))
+        with contextlib.suppress(SessionsUnavailable):
+            self._sessions.end(self._sessions.of(user.name, now_ns))
 
     def reset_token(self, user: User, now_ns: int) -> str:
         """Return a token that sets a new password, once and within RESET_NS. Earlier ones end."""
@@ -243,11 +231,12 @@ class Users:
             return False
         user = self.named(row.name)
         if user is not None:
-            self.change_password(user, password)
+            self.change_password(user, password, now_ns)
         return user is not None
 
     def close(self) -> None:
         """Let go of the database."""
+        self._sessions.close()
         self._engine.dispose()
 
 
@@ -280,9 +269,14 @@ def _user(row: sa.Row[tuple[object, ...]]) -> User:
     return User(row.name, row.account_id, Role(row.role), row.created_ns)
 
 
-def _session(row: "sa.RowMapping | dict[str, object]", user: User) -> WebSession:
-    kept = {name: row[name] for name in ("csrf", "agent", "address", "created_ns", "seen_ns", "ends_ns")}
-    return WebSession(session_id=str(row["token_sha256"])[:_ID_CHARS], user=user, **kept)  # type: ignore[arg-type]  # Columns say so
+def _id(stored: StoredSession) -> str:
+    return stored.token_sha256[:_ID_CHARS]
+
+
+def _session(stored: StoredSession, user: User) -> WebSession:
+    return WebSession(
+        _id(stored), user, stored.csrf, stored.agent, stored.address, stored.created_ns, stored.seen_ns, stored.ends_ns
+    )  # fmt: skip
 
 
 def _sqlite_pragmas(connection: object, _record: object) -> None:
