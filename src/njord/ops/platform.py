@@ -11,7 +11,6 @@ ledger and the exchange's record, the market itself every SAVE_S, so that after 
 import collections
 import concurrent.futures
 import contextlib
-import os
 import queue
 import threading
 import time
@@ -37,6 +36,7 @@ from njord.engine.simulation.past import lived
 from njord.ledger.port import Ledger
 from njord.market.synthetic.listing import default_universe
 from njord.ops.kill_switch import KillFolder, KillWatch
+from njord.ops.whole_files import write_whole
 
 SLICE_NS = 50 * NS_PER_MS
 CALLS_WAITING_MAX = 10_000
@@ -167,7 +167,7 @@ class Platform:
             self.house.open(account_id, plan)
             self.history.setdefault(account_id, collections.deque(maxlen=HISTORY_MAX))
         self.plans[account_id] = plan
-        _write(self.root / "plans.json", msgspec.json.encode(self.plans))
+        write_whole(self.root / "plans.json", msgspec.json.encode(self.plans))
 
     def stop(self) -> None:
         """End everything in order."""
@@ -291,22 +291,12 @@ class Platform:
 
     def _save(self, *, candles: bool) -> None:
         saved = Saved(seed=self.seed, start_ns=self.start_ns, state=self.market.agents_only())
-        _write(self.root / "market.mp", msgspec.msgpack.encode(saved))
+        write_whole(self.root / "market.mp", msgspec.msgpack.encode(saved))
         if candles:
-            _write(self.root / "candles.mp", msgspec.msgpack.encode(self.house.candles.kept()))
+            write_whole(self.root / "candles.mp", msgspec.msgpack.encode(self.house.candles.kept()))
 
     def _restore_candles(self) -> None:
         path = self.root / "candles.mp"
         if path.exists():
             with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):  # Charts can begin anew
                 self.house.candles.restore(msgspec.msgpack.decode(path.read_bytes(), type=list[Bar]))
-
-
-def _write(path: Path, data: bytes) -> None:
-    # Whole or not at all, whatever happens meanwhile
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)

@@ -7,14 +7,14 @@ from njord.domain.ids import InstrumentId
 from njord.domain.instrument import Grid, InstrumentKind
 from njord.domain.market import Bar, DealerQuote, Trade
 from njord.market.pricing.curve import BUCKETS
-from njord.market.synthetic.scenarios import NAMED, Scenario
+from njord.market.synthetic.scenarios import Scenario
 from njord.market.synthetic.universe import UPDATES_PER_S, Liquidity, underlier_of
+from njord.ops.desk.scenarios import Scenarios
 from njord.ops.desk.values import BadRequest, Health, Listing, NotFound, QuoteLine
 from njord.ops.platform import Platform
 
 DEPTH_LEVELS_MAX = 50
 HOUR_NS = 3_600 * NS_PER_S
-SCENARIOS_MAX = 1_000
 # How long an instrument may be silent: so many updates would have been due
 SILENCE_NS = {kind: int(30 * NS_PER_S / rate) for kind, rate in UPDATES_PER_S.items()}
 
@@ -31,7 +31,7 @@ class MarketDesk:
                 each.instrument, each.name, each.sector, each.liquidity, each.liquidity is Liquidity.OTC,
                 underlier_of(each.instrument),
             )  # fmt: skip
-        self.scenarios: dict[str, Scenario] = {each.scenario_id: each for each in NAMED.values()}
+        self._scenarios = Scenarios(platform.root / "scenarios")
         self._grids = {name: Grid.of(each.instrument) for name, each in self.listings.items()}
 
     def listing(self, name: str) -> Listing:
@@ -150,20 +150,15 @@ class MarketDesk:
 
     def known_scenarios(self) -> list[Scenario]:
         """Return the scenarios there are."""
-        return list(self.scenarios.values())
+        return self._scenarios.all()
 
     def add_scenario(self, scenario: Scenario) -> str:
-        """Keep a scenario. Return its id, which is of its content."""
-        if len(self.scenarios) >= SCENARIOS_MAX:
-            raise BadRequest("scenario", f"there are {SCENARIOS_MAX} already")
-        self.scenarios[scenario.scenario_id] = scenario
-        return scenario.scenario_id
+        """Keep a scenario, over restarts too. Return its id, which is of its content."""
+        return self._scenarios.keep(scenario)
 
     def run_scenario(self, scenario_id: str) -> Scenario:
         """Let a scenario happen, from now on. Raises NotFound or BadRequest."""
-        found = self.scenarios.get(scenario_id)
-        if found is None:
-            raise NotFound(f"no scenario {scenario_id!r}")
+        found = self._scenarios.named(scenario_id)
         try:
             self.platform.call(lambda: self.platform.market.apply(found))
         except ValueError as error:
