@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -154,7 +155,14 @@ def quoted(site, name=SHARE):
 
 
 # The platform in the gateway's own process, and in another with a Redis between them
-WHERE = ["here", pytest.param("apart", marks=pytest.mark.connects)]
+WHERE = ["here", "apart"]
+
+
+def pytest_collection_modifyitems(items):
+    """A site that is apart lives until its module ends, and may need one more connection while any test of it runs."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.connects)
 
 
 @pytest.fixture(scope="module", params=WHERE)

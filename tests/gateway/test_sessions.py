@@ -9,8 +9,6 @@ from njord.gateway.redis_sessions import RedisSessions
 from njord.gateway.sessions import SESSION_NS, SESSIONS_MAX, SessionsUnavailable, SqlSessions, StoredSession, tables
 from njord.gateway.users import Role, Users
 
-pytestmark = pytest.mark.connects
-
 
 @pytest.fixture(params=["sqlite", "postgresql", "redis"])
 def store(request, tmp_path):
