@@ -24,9 +24,9 @@ from njord.domain.instrument import TICKS_MAX
 from njord.domain.order import NewOrder, OrderType, Side, TimeInForce
 
 RESTING_MAX = 12
-PARENT_CHILDREN_MAX = 300
-_PARENT_TAIL = 1.3
-_PARENT_LEAST = 4
+PARENT_CHILDREN_MAX = 600
+_PARENT_TAIL = 1.5
+_PARENT_LEAST = 15
 _LEVELS = 3
 
 Command = NewOrder | CancelOrder
