@@ -31,6 +31,7 @@ from njord.engine.marketplace import Marketplace, PublicEvent
 from njord.engine.marketplace_state import MarketplaceState
 from njord.engine.session_journal import Step
 from njord.engine.simulation.appraisal import Appraiser, PortfolioView
+from njord.engine.simulation.candles import KeptCandles
 from njord.engine.simulation.house import CANDLES_NS, House, Plan
 from njord.engine.simulation.past import lived
 from njord.ledger.port import Ledger
@@ -122,7 +123,7 @@ class Platform:
         if saved is not None:
             self.market.restore(saved.state)
         self.house = House(self.market, ledger, root, seen=self._seen, changed=self._account_changed)
-        self.house.candles.restore(bars)
+        self.house.candles.add(bars)
         self._restore_candles()
         self.appraiser = Appraiser(self.market.world)
         self.appraiser.remember(self.house.candles)
@@ -298,5 +299,5 @@ class Platform:
     def _restore_candles(self) -> None:
         path = self.root / "candles.mp"
         if path.exists():
-            with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):  # Charts can begin anew
-                self.house.candles.restore(msgspec.msgpack.decode(path.read_bytes(), type=list[Bar]))
+            with contextlib.suppress(msgspec.DecodeError, ValueError):  # Charts can begin anew
+                self.house.candles.restore(msgspec.msgpack.decode(path.read_bytes(), type=list[KeptCandles]))

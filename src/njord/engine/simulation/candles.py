@@ -1,13 +1,33 @@
 """Candles of what is being traded, made as it happens. Prices are trades' and, where nothing trades, quotes' mids."""
 
-import collections
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
 
 from njord.domain.ids import InstrumentId
 from njord.domain.market import Bar, Quote, Trade
 
-# Of each instrument and interval; what is older is forgotten here
+# Of each instrument and interval; what is older is forgotten here. 48 bytes each
 KEPT_MAX = 3_000
+_TIMES, _FIGURES = np.dtype("<i8"), np.dtype("<f8")
+
+
+class KeptCandles(msgspec.Struct, frozen=True):
+    """The candles of one instrument and interval, for a file: ends in ns, and open, high, low, close and volume."""
+
+    instrument_id: InstrumentId
+    interval_ns: int
+    ends_ns: bytes  # Little-endian integers of 8 bytes, oldest first
+    figures: bytes  # Five little-endian doubles for each
+
+    def rows(self) -> list[tuple[int, list[float]]]:
+        """Return end and figures of each. Raises ValueError where the two are not of the same candles."""
+        ends = np.frombuffer(self.ends_ns, _TIMES)
+        figures = np.frombuffer(self.figures, _FIGURES)
+        if len(figures) != 5 * len(ends):
+            raise ValueError(f"candles of {self.instrument_id}: {len(ends)} ends, {len(figures)} figures")
+        return list(zip(ends.tolist(), figures.reshape(-1, 5).tolist(), strict=True))
 
 
 class _Open:
@@ -21,13 +41,38 @@ class _Open:
         self.volume = 0.0
 
 
+class _Newest:
+    """The newest KEPT_MAX candles of one instrument and interval, in arrays: objects would be six times as big."""
+
+    __slots__ = ("_ends_ns", "_figures", "count")
+
+    def __init__(self) -> None:
+        self.count = 0  # Of all there ever were
+        self._ends_ns = np.zeros(KEPT_MAX, _TIMES)
+        self._figures = np.zeros((KEPT_MAX, 5), _FIGURES)
+
+    def add(self, end_ns: int, figures: Sequence[float]) -> None:
+        place = self.count % KEPT_MAX
+        self._ends_ns[place] = end_ns
+        self._figures[place] = figures
+        self.count += 1
+
+    def opened(self, back: int) -> float:
+        """Return what the one so many before the newest opened at, or the oldest that is known."""
+        return float(self._figures[(self.count - min(back, self.count, KEPT_MAX)) % KEPT_MAX, 0])
+
+    def kept(self, name: InstrumentId, interval_ns: int) -> KeptCandles:
+        places = np.arange(max(0, self.count - KEPT_MAX), self.count) % KEPT_MAX
+        return KeptCandles(name, interval_ns, self._ends_ns[places].tobytes(), self._figures[places].tobytes())
+
+
 class Candles:
     """All instruments' candles of some intervals. The first interval's are handed out as bars when they end."""
 
     def __init__(self, intervals_ns: tuple[int, ...]) -> None:
         self.intervals_ns = intervals_ns
         self._open: dict[tuple[InstrumentId, int], _Open] = {}
-        self._kept: dict[tuple[InstrumentId, int], collections.deque[Bar]] = {}
+        self._kept: dict[tuple[InstrumentId, int], _Newest] = {}
         self._ended: list[Bar] = []
 
     def trade(self, trade: Trade) -> None:
@@ -50,27 +95,36 @@ class Candles:
 
     def of(self, name: InstrumentId, interval_ns: int) -> list[Bar]:
         """Return an instrument's candles, oldest first; the last one is the one that still burns."""
-        found = list(self._kept.get((name, interval_ns), ()))
-        burning = self._open.get((name, interval_ns))
+        kept, burning = self._kept.get((name, interval_ns)), self._open.get((name, interval_ns))
+        rows = [] if kept is None else kept.kept(name, interval_ns).rows()
+        found = [Bar(name, interval_ns, end_ns, end_ns, *figures) for end_ns, figures in rows]
         return found if burning is None else [*found, _bar(name, interval_ns, burning)]
 
     def opened(self, name: InstrumentId, interval_ns: int, back: int) -> float | None:
         """Return what the candle so many before the newest began at, or the oldest that is known; None without any."""
-        kept = self._kept.get((name, interval_ns), ())
-        if kept:
-            return kept[-min(back, len(kept))].open
+        kept = self._kept.get((name, interval_ns))
+        if kept is not None:
+            return kept.opened(back)
         burning = self._open.get((name, interval_ns))
         return None if burning is None else burning.open
 
-    def restore(self, bars: Iterable[Bar]) -> None:
-        """Take back candles that were kept, oldest first."""
+    def add(self, bars: Iterable[Bar]) -> None:
+        """Take in candles that have ended, oldest first."""
         for bar in bars:
-            if bar.interval_ns in self.intervals_ns:
-                self._of(bar.instrument_id, bar.interval_ns).append(bar)
+            figures = bar.open, bar.high, bar.low, bar.close, bar.volume
+            self._of(bar.instrument_id, bar.interval_ns).add(bar.venue_time_ns, figures)
 
-    def kept(self) -> list[Bar]:
+    def restore(self, kept: Iterable[KeptCandles]) -> None:
+        """Take back what was kept. Raises ValueError, and takes nothing, where that is damaged."""
+        found = [(each, each.rows()) for each in kept if each.interval_ns in self.intervals_ns]
+        for each, rows in found:
+            newest = self._of(each.instrument_id, each.interval_ns)
+            for end_ns, figures in rows:
+                newest.add(end_ns, figures)
+
+    def kept(self) -> list[KeptCandles]:
         """Return all candles that have ended and are still known."""
-        return [bar for bars in self._kept.values() for bar in bars]
+        return [newest.kept(*key) for key, newest in self._kept.items()]
 
     def _at(self, name: InstrumentId, interval_ns: int, time_ns: int, price: float) -> _Open:
         start_ns = time_ns - time_ns % interval_ns
@@ -86,12 +140,15 @@ class Candles:
     def _end(self, name: InstrumentId, interval_ns: int, candle: _Open) -> None:
         del self._open[name, interval_ns]
         bar = _bar(name, interval_ns, candle)
-        self._of(name, interval_ns).append(bar)
+        self.add([bar])
         if interval_ns == self.intervals_ns[0]:
             self._ended.append(bar)
 
-    def _of(self, name: InstrumentId, interval_ns: int) -> collections.deque[Bar]:
-        return self._kept.setdefault((name, interval_ns), collections.deque(maxlen=KEPT_MAX))
+    def _of(self, name: InstrumentId, interval_ns: int) -> _Newest:
+        found = self._kept.get((name, interval_ns))
+        if found is None:
+            found = self._kept[name, interval_ns] = _Newest()
+        return found
 
 
 def _bar(name: InstrumentId, interval_ns: int, candle: _Open) -> Bar:
