@@ -91,3 +91,20 @@ def test_a_market_of_another_version_is_one_line(tmp_path):
     assert said.returncode == 1
     assert "another version of njord" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.connects
+def test_two_platforms_on_one_home_are_one_line_even_where_nobody_has_an_account(tmp_path):
+    first = Running(tmp_path, "--no-demo")
+    try:
+        second = subprocess.run(
+            [sys.executable, "-m", "njord", "run", "--port", "0", "--no-demo"], capture_output=True, text=True,
+            timeout=60, env={**environment(), "NJORD_HOME": str(tmp_path)}, check=False,
+        )  # fmt: skip
+        assert second.returncode == 1
+        last = second.stderr.strip().splitlines()[-1]
+        assert last == f"error: platform {tmp_path / 'platform'}: in use by process {first.process.pid}"
+        assert first.get("/health")["ok"]
+    finally:
+        assert first.stop() == 0

@@ -12,6 +12,7 @@ from njord.bus.memory import MemoryBus
 from njord.domain.market import Aggressor, BookUpdate, DealerQuote, Quote, Trade
 from njord.ledger import chain
 from njord.ledger.chain import Broken, Unwritable
+from njord.ledger.held_folder import InUse
 from njord.ops.roles.recorder import HOUR_NS, Recorder, contents, hours, read
 
 NAME = "A.SIM"
@@ -111,7 +112,7 @@ def test_what_was_changed_is_found_and_named(tmp_path, packed):
 
 def test_one_folder_has_one_recorder(tmp_path):
     recorder = Recorder(tmp_path)
-    with pytest.raises(BlockingIOError, match="another recorder"):
+    with pytest.raises(InUse, match=f"in use by process {os.getpid()}"):
         Recorder(tmp_path)
     recorder.close()
     Recorder(tmp_path).close()

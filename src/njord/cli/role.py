@@ -75,7 +75,8 @@ def platform(
 
     begin()
     ending = _until_told()
-    with _bus(bus), serving.opened(serving.home_of(home), url, bus, seed, speed) as (made, _desk, _bus_of):
+    _named(bus)
+    with serving.opened(serving.home_of(home), url, bus, seed, speed) as (made, _desk, _bus_of):
         say("platform.running", "platform: running", accounts=len(made.plans))
         with collected_seldom():
             while not ending.wait(0.2) and made.failure is None:
@@ -122,10 +123,16 @@ def gateway(
 
 @contextlib.contextmanager
 def _bus(option: str | None) -> Iterator["Bus"]:
-    with serving.bus_at(option) as bus:
-        if bus is None:
-            raise ValueError(f"--bus: a role needs a bus: name a Redis, or set {serving.BUS_VARIABLE}")
+    with serving.bus_at(_named(option)) as bus:
+        assert bus is not None, option
         yield bus
+
+
+def _named(option: str | None) -> str:
+    url = serving.bus_url(option)
+    if url is None:
+        raise ValueError(f"--bus: a role needs a bus: name a Redis, or set {serving.BUS_VARIABLE}")
+    return url
 
 
 def _run(name: str, bus: "Bus", stream: str, effect: Any, figures: Callable[[], dict[str, Any]]) -> None:

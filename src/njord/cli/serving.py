@@ -68,7 +68,7 @@ def home_of(option: Path | None) -> Path:
 @contextlib.contextmanager
 def bus_at(option: str | None) -> Iterator["Bus | None"]:
     """Open the bus that was named, or none. Raises ValueError for a URL that is none, OSError where nothing answers."""
-    url = _bus_url(option)
+    url = bus_url(option)
     if not url:
         yield None
         return
@@ -82,8 +82,8 @@ def bus_at(option: str | None) -> Iterator["Bus | None"]:
         bus.close()
 
 
-def _bus_url(option: str | None) -> str | None:
-    # Where a Redis was named, its client must be there
+def bus_url(option: str | None) -> str | None:
+    """Return which Redis was named, if any. Raises ValueError where its client is missing."""
     url = option or os.environ.get(BUS_VARIABLE)
     if url and importlib.util.find_spec("redis") is None:
         raise ValueError("--bus: needs Redis' client: pip install 'njord[bus]'")
@@ -143,7 +143,7 @@ def users_at(option: str | None, root: Path, bus: str | None) -> Iterator["Users
     """Open the users' database. Where there is a bus, their sessions are in its Redis, for all gateways."""
     from njord.gateway.users import Users
 
-    sessions, redis_url = None, _bus_url(bus)
+    sessions, redis_url = None, bus_url(bus)
     if redis_url is not None:
         from njord.gateway.redis_sessions import RedisSessions
 

@@ -7,12 +7,10 @@
 5. a new journal begins with all that goes into the session.
 """
 
-import fcntl
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
@@ -32,6 +30,7 @@ from njord.engine.session import TICK_NS, Session
 from njord.engine.session_journal import Opened, SessionJournal, Step, Steps, record_of
 from njord.engine.state import State
 from njord.engine.watching import watch_by
+from njord.ledger.held_folder import HeldFolder
 from njord.ledger.port import Head, Ledger
 from njord.ledger.record import StepRecord
 from njord.strategies.port import Memory, Strategy
@@ -43,28 +42,14 @@ SESSIONS_MAX = 999_999
 REDO_RECORDS_MAX = 256  # In one transaction
 
 
-class InUse(ValueError):
-    """Another process has this account."""
-
-
 class AccountFolder:
     """Where an account's sessions are kept, held by one process at a time until ``release``."""
 
     def __init__(self, root: Path, account_id: str) -> None:
+        """Raises InUse."""
         self.account_id = account_id
         self.path = root / account_id
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock: IO[str] = (self.path / "lock").open("a+")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "unknown"
-            self._lock.close()
-            raise InUse(f"account {account_id}: in use by process {holder}; one process an account") from None
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
+        self._held = HeldFolder(self.path, f"account {account_id}")
 
     def sessions(self) -> list[Path]:
         """Return the folders of all sessions, the oldest first."""
@@ -80,7 +65,7 @@ class AccountFolder:
 
     def release(self) -> None:
         """Let another process have the account."""
-        self._lock.close()
+        self._held.release()
 
 
 def sessions(account: Path) -> list[Path]:

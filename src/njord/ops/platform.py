@@ -34,6 +34,7 @@ from njord.engine.simulation.appraisal import Appraiser, PortfolioView
 from njord.engine.simulation.candles import KeptCandles
 from njord.engine.simulation.house import CANDLES_NS, House, Plan
 from njord.engine.simulation.past import lived
+from njord.ledger.held_folder import HeldFolder
 from njord.ledger.port import Ledger
 from njord.market.synthetic.listing import default_universe
 from njord.ops.kill_switch import KillFolder, KillWatch
@@ -81,7 +82,8 @@ Listener = Callable[[list[PublicEvent]], None]
 class Platform:
     """See the module. ``root`` is where the market and the sessions are kept.
 
-    ``kill`` is the kill switch's folder; a ``bus`` brings trips from elsewhere.
+    ``kill`` is the kill switch's folder; a ``bus`` brings trips from elsewhere. Raises InUse where another process has
+    ``root``, OtherMarket, or what opening an account raises.
     """
 
     def __init__(
@@ -109,10 +111,17 @@ class Platform:
         self._changed: dict[str, None] = {}
         self._gate = Gate()  # What watchers of the kill folder close: handed on to every account
         self._kill = KillWatch(self._gate, KillFolder(kill), wall_ns, bus=None if bus is None else bus.subscribe(KILL))
-        root.mkdir(parents=True, exist_ok=True)
+        self._held = HeldFolder(root, f"platform {root}")
+        try:
+            self._bring_back(root, ledger, seed)
+        except BaseException:
+            self._held.release()
+            raise
+
+    def _bring_back(self, root: Path, ledger: Ledger, seed: int) -> None:
         saved = self._load()
         self.seed = seed if saved is None else saved.seed
-        self.start_ns = wall_ns() // NS_PER_MINUTE * NS_PER_MINUTE - PAST_NS if saved is None else saved.start_ns
+        self.start_ns = self._wall_ns() // NS_PER_MINUTE * NS_PER_MINUTE - PAST_NS if saved is None else saved.start_ns
         runs = len(list((root / "exchange").glob("run-*"))) if (root / "exchange").is_dir() else 0
         universe, past = default_universe(self.start_ns), None
         bars: list[Bar] = []
@@ -178,6 +187,7 @@ class Platform:
         self._kill.__exit__()
         self._save(candles=True)
         self.house.close()
+        self._held.release()
 
     def _run(self) -> None:
         try:

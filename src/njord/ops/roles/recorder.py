@@ -8,7 +8,6 @@ is not recorded again; one that never came is a hole in the numbers.
 
 import hashlib
 import itertools
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from njord.bus.codec import envelope as parsed
 from njord.domain.clock import NS_PER_S, iso
 from njord.ledger import chain
 from njord.ledger.chain import Broken, Chain
+from njord.ledger.held_folder import HeldFolder
 
 NAME = "tape"
 HOUR_NS = 3_600 * NS_PER_S
@@ -31,20 +31,12 @@ _numbers = msgspec.json.Decoder(tuple[int, int, msgspec.Raw]).decode
 
 
 class Recorder:
-    """The writing end of a tape. One recorder a folder: a second is refused with BlockingIOError."""
+    """The writing end of a tape. One recorder a folder: a second is refused with InUse."""
 
     def __init__(self, folder: Path) -> None:
         """Go on where the tape ends. Raises Broken where that was tampered with, Unwritable without a disk."""
-        import fcntl
-
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock)
-            raise BlockingIOError(error.errno, "another recorder writes here", str(folder)) from None
+        self._held = HeldFolder(folder, f"tape {folder}")
         self.last = 0  # The newest message on the tape
         self._hour = ""
         self._chain: Chain | None = None
@@ -75,7 +67,7 @@ class Recorder:
             if self._chain is not None:
                 self._chain.close()
         finally:
-            os.close(self._lock)
+            self._held.release()
 
     def _hour_of(self, envelope: Envelope) -> str:
         # What comes late stays in the hour in which it came: hours do not go back
