@@ -30,9 +30,10 @@ BASE = "http://127.0.0.1:8787"
 class Site:
     """The platform with its application. ``client`` makes a browser of its own for each user."""
 
-    def __init__(self, root, policy=None, speed=5.0, space=None):
-        """``space``: the gateway is apart from the platform, on that part of a Redis."""
+    def __init__(self, root, policy=None, speed=5.0, space=None, gateways=None, sessions=None):
+        """``space``: the gateway is apart, on that part of a Redis; ``gateways`` is its own URL, where it has one."""
         self.root, self.speed, self.space = root, speed, space
+        self.gateways, self.sessions = gateways, sessions
         self.policy = policy or Policy(log_ins_per_s=100, log_ins_burst=1_000, registrations_burst=1_000)
         self.names = itertools.count()
         self.open()
@@ -41,7 +42,7 @@ class Site:
         path = self.root / "ledger.sqlite"
         url = f"sqlite:///{path}"
         self.ledger = SqlLedger.open(url) if path.exists() else SqlLedger(migrated(url))
-        self.users = Users(f"sqlite:///{self.root / 'users.sqlite'}")
+        self.users = Users(f"sqlite:///{self.root / 'users.sqlite'}", self.sessions)
         self.platform = Platform(
             self.root / "platform", self.ledger, self.root / "kill", seed=3, wall_ns=now_ns, speed=self.speed
         )
@@ -59,7 +60,7 @@ class Site:
 
     def apart(self):
         url, prefix = self.space
-        theirs, ours = RedisBus(url, prefix=prefix), RedisBus(url, prefix=prefix)
+        theirs, ours = RedisBus(url, prefix=prefix), RedisBus(self.gateways or url, prefix=prefix)
         far = PlatformEnd(self.platform, self.desk, theirs, now_ns)
         near = GatewayEnd(ours, "test", now_ns)
         self.ends = [near, far, ours, theirs]

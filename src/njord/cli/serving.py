@@ -73,10 +73,11 @@ def bus_at(option: str | None) -> Iterator["Bus | None"]:
         yield None
         return
     from njord.bus.redis_streams import RedisBus
+    from njord.bus.topics import VIEW
 
     bus = RedisBus(url)
     try:
-        bus.newest("md", 1)
+        bus.newest(VIEW, 1)  # Which every role may read
         yield bus
     finally:
         bus.close()
@@ -96,12 +97,13 @@ def backlog_of(bus: "Bus | None") -> Callable[[], list[tuple[str, str, int]]]:
     from njord.bus.topics import STREAMS
 
     def look() -> list[tuple[str, str, int]]:
+        found: list[tuple[str, str, int]] = []
         if bus is None:
-            return []
-        try:
-            return [(stream, *each) for stream in STREAMS for each in sorted(bus.backlog(stream).items())]
-        except BusUnavailable:
-            return []
+            return found
+        for stream in STREAMS:
+            with contextlib.suppress(BusUnavailable):  # It is gone, or not ours to look at
+                found += [(stream, *each) for each in sorted(bus.backlog(stream).items())]
+        return found
 
     return look
 
