@@ -118,3 +118,25 @@ def test_without_redis_nobody_is_let_in(site, monkeypatch):
     monkeypatch.setattr(site.users._sessions, "get", _gone)
     answer = ann.get("/auth/me")
     assert (answer.status_code, answer.json()["error"]) == (503, "gone")
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all/users.sqlite", "postgresql+psycopg://x@127.0.0.1:1/x"])
+def test_a_database_that_cannot_be_reached_is_said(url):
+    store = SqlSessions(sa.create_engine(url))
+    one = session(1)
+    for act in (
+        lambda: store.add(one),
+        lambda: store.get(one.token_sha256, 2),
+        lambda: store.seen(one, 2),
+        lambda: store.of("ann", 2),
+        lambda: store.end([one]),
+    ):
+        with pytest.raises(SessionsUnavailable, match="does not answer"):
+            act()
+
+
+def test_a_redis_that_cannot_be_reached_is_said_at_the_start():
+    with pytest.raises(SessionsUnavailable, match="does not answer"):
+        RedisSessions("redis://127.0.0.1:1/0")
+    with pytest.raises(ValueError, match=r"^bus: "):
+        RedisSessions("http://127.0.0.1")

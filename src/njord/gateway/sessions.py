@@ -4,6 +4,8 @@ One contract suite (tests/gateway/test_sessions.py) holds for both adapters; the
 Only the SHA-256 of a token comes here, so a stolen store opens no door. Times are nanoseconds UTC, given as arguments.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -77,7 +79,7 @@ class SqlSessions:
     def add(self, session: StoredSession) -> None:
         """See the port."""
         theirs = _sessions.c.name == session.name
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             newest = sa.select(_sessions.c.token_sha256).where(theirs).order_by(_sessions.c.created_ns.desc())
             kept = list(connection.execute(newest.limit(SESSIONS_MAX - 1)).scalars())
             old = theirs & _sessions.c.token_sha256.not_in(kept)
@@ -92,7 +94,7 @@ class SqlSessions:
     def seen(self, session: StoredSession, now_ns: int) -> None:
         """See the port."""
         changed = _sessions.update().where(_sessions.c.token_sha256 == session.token_sha256).values(seen_ns=now_ns)
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             connection.execute(changed)
 
     def of(self, name: str, now_ns: int) -> list[StoredSession]:
@@ -102,7 +104,7 @@ class SqlSessions:
     def end(self, sessions: list[StoredSession]) -> int:
         """See the port."""
         ended = _sessions.c.token_sha256.in_([each.token_sha256 for each in sessions])
-        with self._engine.begin() as connection:
+        with self._begun() as connection:
             return int(connection.execute(_sessions.delete().where(ended)).rowcount)
 
     def close(self) -> None:
@@ -110,6 +112,14 @@ class SqlSessions:
 
     def _found(self, which: sa.ColumnElement[bool], now_ns: int) -> list[StoredSession]:
         query = sa.select(_sessions).where(which & (_sessions.c.ends_ns > now_ns))
-        with self._engine.connect() as connection:
+        with self._begun() as connection:
             rows = connection.execute(query.order_by(_sessions.c.created_ns.desc())).all()
         return [StoredSession(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise SessionsUnavailable("sessions: their database does not answer") from error

@@ -29,7 +29,7 @@ from njord.gateway.sessions import (
 )
 from njord.ledger.sql.connecting import parsed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RESET_NS = NS_PER_HOUR
 USERS_MAX = 100_000
 PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX = 10, 256
