@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from njord.domain.market import Aggressor, Bar, Quote, Trade
 from njord.engine.simulation import candles as module
-from njord.engine.simulation.candles import Candles, KeptCandles
+from njord.engine.simulation.candles import Candles, decode
 
 A, B = "A.SIM", "B.SIM"
 TEN, MINUTE = 10, 60
@@ -52,9 +52,9 @@ def test_the_newest_are_kept_and_survive_a_file(steps):
         trades.append((now, price, float(quantity)))
         handed.extend(candles.closed(now))
         candles.trade(trade(A, now, price, quantity))
-    file = msgspec.msgpack.encode(candles.kept())
+    file = b"".join(candles.encoded())
     again = Candles((TEN, MINUTE))
-    again.restore(msgspec.msgpack.decode(file, type=list[KeptCandles]))
+    again.restore(decode(file))
     for interval_ns in (TEN, MINUTE):
         every = reference(trades, A, interval_ns)
         assert candles.of(A, interval_ns) == every[-MAX - 1 :]
@@ -63,14 +63,14 @@ def test_the_newest_are_kept_and_survive_a_file(steps):
             for back in (1, 2, MAX, 1_000):
                 assert candles.opened(A, interval_ns, back) == every[:-1][-min(back, len(every) - 1, MAX)].open
     assert list(handed) == reference(trades, A, TEN)[:-1][: len(handed)]
-    assert msgspec.msgpack.encode(again.kept()) == file
+    assert b"".join(again.encoded()) == file
 
 
 def test_nothing_is_known_of_what_never_traded():
     candles = Candles((TEN,))
     assert candles.of(A, TEN) == []
     assert candles.opened(A, TEN, 3) is None
-    assert candles.kept() == []
+    assert decode(b"".join(candles.encoded())) == []
 
 
 def test_quotes_make_candles_of_their_mid_and_no_volume():
@@ -86,8 +86,8 @@ def test_damaged_ones_are_refused_whole(damage):
     candles.trade(trade(A, 1, 5.0, 1))
     candles.trade(trade(B, 1, 5.0, 1))
     candles.closed(100)
-    good, bad = candles.kept()
+    good, bad = decode(b"".join(candles.encoded()))
     again = Candles((TEN,))
     with pytest.raises(ValueError, match=r"candles of B|buffer size"):
         again.restore([good, msgspec.structs.replace(bad, **damage)])
-    assert again.kept() == []
+    assert decode(b"".join(again.encoded())) == []

@@ -52,7 +52,7 @@ def test_there_are_at_most_so_many_and_a_full_disk_loses_none(tmp_path, monkeypa
     kept = Scenarios(tmp_path)
     monkeypatch.setattr(module, "SCENARIOS_MAX", len(NAMED) + 1)
 
-    def full(_path, _data):
+    def full(_path, _parts):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

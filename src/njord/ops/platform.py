@@ -31,7 +31,7 @@ from njord.engine.marketplace import Marketplace, PublicEvent
 from njord.engine.marketplace_state import MarketplaceState
 from njord.engine.session_journal import Step
 from njord.engine.simulation.appraisal import Appraiser, PortfolioView
-from njord.engine.simulation.candles import KeptCandles
+from njord.engine.simulation.candles import decode
 from njord.engine.simulation.house import CANDLES_NS, House, Plan
 from njord.engine.simulation.past import lived
 from njord.ledger.held_folder import HeldFolder
@@ -177,7 +177,7 @@ class Platform:
             self.house.open(account_id, plan)
             self.history.setdefault(account_id, collections.deque(maxlen=HISTORY_MAX))
         self.plans[account_id] = plan
-        write_whole(self.root / "plans.json", msgspec.json.encode(self.plans))
+        write_whole(self.root / "plans.json", [msgspec.json.encode(self.plans)])
 
     def stop(self) -> None:
         """End everything in order."""
@@ -302,12 +302,12 @@ class Platform:
 
     def _save(self, *, candles: bool) -> None:
         saved = Saved(seed=self.seed, start_ns=self.start_ns, state=self.market.agents_only())
-        write_whole(self.root / "market.mp", msgspec.msgpack.encode(saved))
+        write_whole(self.root / "market.mp", [msgspec.msgpack.encode(saved)])
         if candles:
-            write_whole(self.root / "candles.mp", msgspec.msgpack.encode(self.house.candles.kept()))
+            write_whole(self.root / "candles.mp", self.house.candles.encoded())
 
     def _restore_candles(self) -> None:
         path = self.root / "candles.mp"
         if path.exists():
             with contextlib.suppress(msgspec.DecodeError, ValueError):  # Charts can begin anew
-                self.house.candles.restore(msgspec.msgpack.decode(path.read_bytes(), type=list[KeptCandles]))
+                self.house.candles.restore(decode(path.read_bytes()))

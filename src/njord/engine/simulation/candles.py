@@ -1,6 +1,6 @@
 """Candles of what is being traded, made as it happens. Prices are trades' and, where nothing trades, quotes' mids."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -10,6 +10,7 @@ from njord.domain.market import Bar, Quote, Trade
 
 # Of each instrument and interval; what is older is forgotten here. 48 bytes each
 KEPT_MAX = 3_000
+_LIST = b"\xdd"  # Of MessagePack, with its length in four bytes
 _TIMES, _FIGURES = np.dtype("<i8"), np.dtype("<f8")
 
 
@@ -39,6 +40,11 @@ class _Open:
         self.start_ns = start_ns
         self.open = self.high = self.low = self.close = price
         self.volume = 0.0
+
+
+def decode(file: bytes) -> list[KeptCandles]:
+    """Return what ``Candles.encoded`` made a file of. Raises msgspec.DecodeError."""
+    return msgspec.msgpack.decode(file, type=list[KeptCandles])
 
 
 class _Newest:
@@ -122,9 +128,11 @@ class Candles:
             for end_ns, figures in rows:
                 newest.add(end_ns, figures)
 
-    def kept(self) -> list[KeptCandles]:
-        """Return all candles that have ended and are still known."""
-        return [newest.kept(*key) for key, newest in self._kept.items()]
+    def encoded(self) -> Iterator[bytes]:
+        """Yield all candles that have ended and are still known, as parts of a file: as a whole it would be large."""
+        yield _LIST + len(self._kept).to_bytes(4, "big")
+        for key, newest in self._kept.items():
+            yield msgspec.msgpack.encode(newest.kept(*key))
 
     def _at(self, name: InstrumentId, interval_ns: int, time_ns: int, price: float) -> _Open:
         start_ns = time_ns - time_ns % interval_ns

@@ -53,7 +53,7 @@ class Scenarios:
                 raise BadRequest("scenario", f"there are {SCENARIOS_MAX} already")
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                write_whole(self._folder / f"{scenario_id}.json", encode(scenario))
+                write_whole(self._folder / f"{scenario_id}.json", [encode(scenario)])
             except OSError as error:
                 raise Busy(f"the scenario could not be kept: {error.strerror}") from error
             self._known[scenario_id] = scenario
