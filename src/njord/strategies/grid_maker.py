@@ -1,5 +1,7 @@
 """Make a market on a grid: resting buys below, resting sells above, moved with the price."""
 
+import itertools
+
 from njord.domain.fill import Fill
 from njord.domain.market import Bar, BookUpdate, Quote, Trade
 from njord.domain.order import Side
@@ -9,7 +11,8 @@ from njord.strategies.port import Desk, Strategy
 class GridMaker(Strategy):
     """Keep ``levels`` post-only bids and asks, ``step`` (a fraction of the price) apart, around a centre. A bid that is
     filled is answered by an ask one step above it, and the other way round. When the price leaves the grid, the grid
-    is laid anew around it. Holdings stay between nothing (or, ``short``, minus ``position_max``) and ``position_max``.
+    is laid anew around it. Holdings stay between nothing (or, ``short``, minus ``position_max``) and ``position_max``,
+    whatever of all that works is filled.
     """
 
     def __init__(
@@ -41,11 +44,14 @@ class GridMaker(Strategy):
             self._follow(update.instrument_id, price, desk)
 
     def on_fill(self, fill: Fill, desk: Desk) -> None:
-        price = fill.price_ticks * float(desk.definition(fill.instrument_id).price_tick)
+        if desk.order(fill.client_order_id) is not None:
+            return  # There is more of it to come: an order is answered once, as a whole
+        name = fill.instrument_id
+        price = fill.price_ticks * float(desk.definition(name).price_tick)
         if fill.side is Side.BUY:
-            self._ask(fill.instrument_id, price * (1 + self.step), desk)
+            self._lay(name, [], [price * (1 + self.step)], desk)
         else:
-            self._bid(fill.instrument_id, price * (1 - self.step), desk)
+            self._lay(name, [price * (1 - self.step)], [], desk)
 
     def _follow(self, name: str, price: float, desk: Desk) -> None:
         centre = self.centre.get(name)
@@ -53,14 +59,20 @@ class GridMaker(Strategy):
             return
         self.centre[name] = price
         desk.cancel_all(name)
-        for level in range(1, self.levels + 1):
-            self._bid(name, price * (1 - level * self.step), desk)
-            self._ask(name, price * (1 + level * self.step), desk)
+        steps = [level * self.step for level in range(1, self.levels + 1)]
+        self._lay(name, [price * (1 - each) for each in steps], [price * (1 + each) for each in steps], desk)
 
-    def _bid(self, name: str, price: float, desk: Desk) -> None:
-        if desk.position(name) + self.quantity <= self.position_max:
-            desk.buy(self.quantity, instrument=name, limit=price, post_only=True)
-
-    def _ask(self, name: str, price: float, desk: Desk) -> None:
-        if desk.position(name) - self.quantity >= self.position_min:
-            desk.sell(self.quantity, instrument=name, limit=price, post_only=True)
+    def _lay(self, name: str, bids: list[float], asks: list[float], desk: Desk) -> None:
+        # What works counts as filled, what is being cancelled too: it may be filled before the cancel gets there
+        most = least = desk.position(name)
+        for order in desk.open_orders(name):
+            left = order.quantity - order.filled
+            most, least = (most + left, least) if order.side is Side.BUY else (most, least - left)
+        slack = self.quantity * 1e-9  # Sums of floats
+        for bid, ask in itertools.zip_longest(bids, asks):
+            if bid is not None and most + self.quantity <= self.position_max + slack:
+                most += self.quantity
+                desk.buy(self.quantity, instrument=name, limit=bid, post_only=True)
+            if ask is not None and least - self.quantity >= self.position_min - slack:
+                least -= self.quantity
+                desk.sell(self.quantity, instrument=name, limit=ask, post_only=True)
