@@ -21,7 +21,7 @@ def cause_of(event: Event) -> str:
     if kind in _GOVERNANCE:
         return f"{_TAGS[kind]}:{event.venue_time_ns}"
     # What is left is of an instrument or of an order, which a set of classes does not tell a type checker
-    whose = event.instrument_id if kind in _MARKET else event.client_order_id  # type: ignore[union-attr]
+    whose = event.instrument_id if kind in _MARKET else event.client_order_id  # type: ignore[union-attr]  # As above
     return f"{_TAGS[kind]}:{whose}:{event.venue_time_ns}"
 
 

@@ -12,7 +12,17 @@ from njord.domain.clock import NS_PER_S
 from njord.domain.command import CancelOrder, OrderCommand, ReplaceOrder
 from njord.domain.event import Event
 from njord.domain.ids import ClientOrderId, InstrumentId, StrategyId
-from njord.domain.market import BookUpdate, DealerQuote, Dividend, Funding, Quote, Split, Trade, TradingStatus
+from njord.domain.market import (
+    BookUpdate,
+    DealerQuote,
+    Dividend,
+    Funding,
+    MarketEvent,
+    Quote,
+    Split,
+    Trade,
+    TradingStatus,
+)
 from njord.domain.order import NewOrder
 from njord.engine.marketplace import Marketplace, PublicEvent
 from njord.engine.simulation.candles import Candles
@@ -177,10 +187,10 @@ class Floor:
             self._candles.trade(event)
         self._tell(event)
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: MarketEvent) -> None:
         kind = type(event)
         for line in self._lines.values():
-            if kind in _TO_ALL or event.instrument_id in line.heard.get(kind, ()):  # type: ignore[union-attr]
+            if kind in _TO_ALL or event.instrument_id in line.heard.get(kind, ()):
                 if len(line.mailbox) >= MAILBOX_MAX and kind not in _TO_ALL:
                     line.dropped += 1
                     continue
