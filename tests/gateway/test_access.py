@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from starlette.websockets import WebSocketDisconnect
 from tests.gateway.conftest import BASE, PASSWORD, SHARE, Site
 
 from njord.gateway.access import COOKIE, Policy
@@ -192,6 +193,11 @@ def test_a_founder_hands_out_a_reset_and_a_trader_cannot(site):
     assert ann.post("/auth/reset-token/forgot").status_code == 403
     token = founder.post("/auth/reset-token/forgot").json()["token"]
     nobody = site.anybody()
-    assert nobody.post("/auth/reset", {"token": token, "password": "a new password"}).status_code == 204
+    with ann.stream() as stream:  # Somebody who got in is put out, of what is open as well
+        stream.send_json({"op": "subscribe", "instruments": [SHARE]})
+        stream.receive_json()
+        assert nobody.post("/auth/reset", {"token": token, "password": "a new password"}).status_code == 204
+        with pytest.raises(WebSocketDisconnect):
+            [stream.receive_json() for _ in range(200)]
     assert nobody.post("/auth/reset", {"token": token, "password": "a new password"}).status_code == 401
     assert nobody.log_in("forgot", "a new password").status_code == 200

@@ -169,6 +169,12 @@ class Hub:
                 if client.session_id.startswith(session_id):
                     client.close()
 
+    def end_account(self, account_id: str) -> None:
+        """Cut off all connections of an account."""
+        with self._lock:
+            for client in self._by_account.get(account_id, ()):
+                client.close()
+
     def resync(self) -> None:
         """Let every client read its account anew: what happened meanwhile was not told."""
         with self._lock:

@@ -124,12 +124,11 @@ def change_password(given: NewPassword, session: Trader, request: Request) -> No
     access.limit_log_in(session.user.name, address_of(request))
     if access.users.authenticated(session.user.name, given.current) is None:
         raise Refused(401, "the current password is another one", field="current")
-    for each in access.users.sessions(session.user, access.now_ns()):
-        request.app.state.end_session(each.session_id)
     try:
         access.users.change_password(session.user, given.password, access.now_ns())
     except BadName as error:
         raise Refused(422, str(error), field="password") from None
+    request.app.state.hub.end_account(session.user.account_id)
 
 
 @router.post("/reset-token/{name}", responses={404: {"model": Problem}, **_REFUSALS})
@@ -149,11 +148,12 @@ def reset(given: Reset, request: Request) -> None:
     access: Access = request.app.state.access
     access.limit_log_in("reset", address_of(request))
     try:
-        good = access.users.reset(given.token, given.password, access.now_ns())
+        user = access.users.reset(given.token, given.password, access.now_ns())
     except BadName as error:
         raise Refused(422, str(error), field="password") from None
-    if not good:
+    if user is None:
         raise Refused(401, "this token is spent, too old or never was one")
+    request.app.state.hub.end_account(user.account_id)
 
 
 def _end(request: Request, user: User, session_id: str) -> bool:

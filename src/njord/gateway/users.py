@@ -220,19 +220,19 @@ class Users:
             connection.execute(_resets.insert().values(**row))
         return token
 
-    def reset(self, token: str, password: str, now_ns: int) -> bool:
-        """Set a new password by a token. Return whether the token was good; it is spent. Raises BadName."""
+    def reset(self, token: str, password: str, now_ns: int) -> User | None:
+        """Set a new password by a token. Return whose, where the token was good; it is spent. Raises BadName."""
         check_password(password)
         with self._engine.begin() as connection:
             mine = _resets.c.token_sha256 == _sha256(token)
             row = connection.execute(sa.select(_resets).where(mine)).one_or_none()
             spent = connection.execute(_resets.delete().where(mine)).rowcount
         if row is None or spent != 1 or row.ends_ns <= now_ns:
-            return False
+            return None
         user = self.named(row.name)
         if user is not None:
             self.change_password(user, password, now_ns)
-        return user is not None
+        return user
 
     def close(self) -> None:
         """Let go of the database."""
