@@ -68,6 +68,7 @@ def test_limits_are_exact():
     ] == [units(each) for each in (5, 6, 7, 8)]  # fmt: skip
     assert (limits.order_quantity_max, limits.open_orders_max, limits.short_allowed) == ((9, 1), 3, False)
     assert (limits.leverage_bp, limits.var_share) == (15_000, None)
+    assert Limits.of(profile(value_at_risk=VarLimit(share_max=Decimal("0.4")))).var_share == (2, 5)
     none = Limits.of(NOTHING)
     assert none.short_allowed is True
     assert {none.leverage, none.strategy_leverage, none.collar, none.order_notional_max, none.symbol_notional_max,
@@ -122,6 +123,37 @@ def test_the_trigger_is_held_to_the_collar_as_well():
 )  # fmt: skip
 def test_money_on_both_sides(limits, exposure, expected):
     assert judged(profile(**limits), **exposure) is expected
+
+
+STRATEGY = profile(strategy_notional_max=Decimal(1))
+
+
+@pytest.mark.parametrize(
+    ("limits", "exposure", "expected"),
+    [
+        (STRATEGY, {"strategy_notional_units": units(1) + 1, "strategy_adds": True},
+         Refusal.STRATEGY_NOTIONAL_TOO_LARGE),
+        (STRATEGY, {"strategy_notional_units": units(1) + 1, "strategy_adds": False}, None),
+        (STRATEGY, {"strategy_notional_units": units(1), "strategy_adds": True}, None),
+        (NOTHING, {"strategy_notional_units": units(1) + 1, "strategy_adds": True}, None),
+    ],
+)  # fmt: skip
+def test_who_gets_out_of_what_another_strategy_holds_is_not_getting_out(limits, exposure, expected):
+    """An order that makes the account's position smaller can make its own strategy's larger."""
+    assert judged(limits, {"side": Side.SELL}, position_lots=10, **exposure) is expected
+
+
+def test_a_part_of_the_size_of_a_tier_is_exact():
+    third = {"symbol_notional_units": units(1) // 3 * 2, "size": (2, 3)}
+    assert judged(profile(symbol_notional_max=Decimal(1)), **third) is None
+    more = third | {"symbol_notional_units": units(1) * 2 // 3 + 1}
+    assert judged(profile(symbol_notional_max=Decimal(1)), **more) is Refusal.SYMBOL_NOTIONAL_TOO_LARGE
+
+
+def test_the_largest_quantity_is_exact_where_it_is_no_whole_number_of_units():
+    limits = profile(order_quantity_max=Decimal("2.5"))
+    assert judged(limits, {"quantity_lots": 2_500}) is None
+    assert judged(limits, {"quantity_lots": 2_501}) is Refusal.QUANTITY_TOO_LARGE
 
 
 VAR = profile(value_at_risk=VarLimit(share_max=Decimal("0.1")))
