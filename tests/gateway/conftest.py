@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from njord.bus.hot import HotCache
 from njord.bus.redis_streams import RedisBus
 from njord.cli.clock import now_ns
 from njord.domain.instruction import BY_HAND
@@ -61,9 +62,10 @@ class Site:
     def apart(self):
         url, prefix = self.space
         theirs, ours = RedisBus(url, prefix=prefix), RedisBus(self.gateways or url, prefix=prefix)
-        far = PlatformEnd(self.platform, self.desk, theirs, now_ns)
-        near = GatewayEnd(ours, "test", now_ns)
-        self.ends = [near, far, ours, theirs]
+        kept, self.cache = HotCache(url, prefix=prefix), HotCache(self.gateways or url, prefix=prefix)
+        far = PlatformEnd(self.platform, self.desk, theirs, now_ns, kept)
+        near = GatewayEnd(ours, "test", now_ns, self.cache)
+        self.ends = [near, far, ours, theirs, kept, self.cache]
         return near.desk, near.views, near.hub
 
     def close(self):

@@ -49,7 +49,8 @@ def test_a_gateway_does_all_it_does_and_can_do_nothing_else(tmp_path, redis_spac
                 stream.send_json({"op": "subscribe", "instruments": [SHARE]})
                 assert stream.receive_json()
             assert [each["current"] for each in ann.get("/auth/sessions").json()] == [True]
-            assert ann.get("/portfolio").status_code == 200
+            assert [ann.get("/market/curve").status_code for _ in range(20)] == [200] * 20
+            assert site.cache.found > 0
             assert ann.post("/auth/logout").status_code == 204
             assert ann.get("/auth/me").status_code == 401
             refused(RedisBus(gateways, prefix=prefix), redis.Redis.from_url(gateways), prefix)
@@ -72,6 +73,7 @@ def refused(bus, client, prefix):
     for words in (
         ("KEYS", "*"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("DEL", f"{prefix}:ctl"), ("GET", f"{prefix}:accounts"),
         ("ACL", "LIST"), ("SET", f"{prefix}:md", "x"), ("EVAL", "return 1", "0"), ("DEL", f"{prefix}:view"),
+        ("HSET", f"{prefix}:hot:market", "x", "y"), ("HGET", f"{prefix}:accounts", "x"),
     ):  # fmt: skip
         with pytest.raises(redis.exceptions.NoPermissionError):
             client.execute_command(*words)

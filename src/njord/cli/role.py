@@ -100,14 +100,15 @@ def gateway(
     root = serving.home_of(home)
     with (
         serving.listener_at(host, port) as listener, _bus(bus) as connected,
-        serving.users_at(users_url, root, bus) as users, contextlib.ExitStack() as closing,
+        serving.users_at(users_url, root, bus) as users, serving.cache_at(bus) as cache,
+        contextlib.ExitStack() as closing,
     ):  # fmt: skip
-        end = GatewayEnd(connected, name, now_ns)
+        end = GatewayEnd(connected, name, now_ns, cache)
         closing.callback(end.close)
         app = create_app(
             end.desk, end.views, end.hub, users, backtests=root / "backtests",
             policy=serving.policy_of(host, registration=registration), wall_ns=now_ns, web=serving.web_app(),
-            hosts=serving.hosts_of(host, origin), bus_backlog=serving.backlog_of(connected),
+            hosts=serving.hosts_of(host, origin), bus_backlog=serving.backlog_of(connected), kept_answers=cache.counts,
         )  # fmt: skip
         closing.callback(app.state.backtests.close)
         place = f"http://{host}:{listener.getsockname()[1]}"

@@ -20,6 +20,7 @@ from njord.cli.logs import as_json, say
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from njord.bus.hot import HotCache
     from njord.bus.port import Bus
     from njord.gateway.access import Policy
     from njord.gateway.users import Users
@@ -83,6 +84,20 @@ def bus_at(option: str | None) -> Iterator["Bus | None"]:
         bus.close()
 
 
+@contextlib.contextmanager
+def cache_at(option: str | None) -> Iterator["HotCache"]:
+    """Open the cache of answers on the bus that was named."""
+    from njord.bus.hot import HotCache
+
+    url = bus_url(option)
+    assert url is not None, option
+    cache = HotCache(url)
+    try:
+        yield cache
+    finally:
+        cache.close()
+
+
 def bus_url(option: str | None) -> str | None:
     """Return which Redis was named, if any. Raises ValueError where its client is missing."""
     url = option or os.environ.get(BUS_VARIABLE)
@@ -132,7 +147,8 @@ def opened(root: Path, url: str | None, bus: str | None, seed: int, speed: float
         if connected is not None:
             announcing = Announcing(platform, connected, last.enter_context(ledger_or_new(ledger_url)))
             last.callback(announcing.close)
-            closing.callback(PlatformEnd(platform, desk, connected, now_ns).close)
+            cache = closing.enter_context(cache_at(bus))
+            closing.callback(PlatformEnd(platform, desk, connected, now_ns, cache).close)
         platform.start()
         yield Opened(platform, desk, connected)
         say("platform.stopping", "stopping: accounts, market and exchange go to disk")

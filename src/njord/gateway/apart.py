@@ -14,6 +14,7 @@ from njord.bus.topics import VIEW
 from njord.gateway.broadcast import METHODS, SERVICE, Broadcast, Views
 from njord.gateway.hub import Hub
 from njord.ops.desk.desk import ASKABLE, SERVICES, Desk
+from njord.ops.desk.hot import Cache, Keeping
 from njord.ops.desk.remote import Answerer, Asker
 from njord.ops.platform import Busy, Platform, Stopped
 
@@ -25,16 +26,22 @@ CLOSE_S_MAX = 5.0
 class PlatformEnd:
     """Shows a platform on a bus and answers what gateways ask."""
 
-    def __init__(self, platform: Platform, desk: Desk, bus: Bus, wall_ns: Callable[[], int]) -> None:
-        """Raises BusUnavailable."""
+    def __init__(
+        self, platform: Platform, desk: Desk, bus: Bus, wall_ns: Callable[[], int], cache: Cache | None = None
+    ) -> None:
+        """``cache`` is where gateways find answers of a moment ago. Raises BusUnavailable."""
         self._view, life = Outbox(bus, VIEW), wall_ns()
         broadcast = Broadcast(
             platform, desk.market,
             show=lambda shown: self._view.put([(f"{VIEW}.market", shown, "", "")]), life=life,
             tell=lambda changed: self._view.put([(f"{VIEW}.account", changed, "", "")]),
         )  # fmt: skip
+        keeping = None
+        if cache is not None:
+            keeping = Keeping(cache)
+            platform.account_listeners.append(keeping.touched)
         services = {name: (getattr(desk, name), kind, ASKABLE[name]) for name, kind in SERVICES.items()}
-        self._answerer = Answerer(bus, {**services, SERVICE: (broadcast, Broadcast, METHODS)}, wall_ns)
+        self._answerer = Answerer(bus, {**services, SERVICE: (broadcast, Broadcast, METHODS)}, wall_ns, keeping)
 
     def close(self) -> None:
         """Show and answer nothing more."""
@@ -45,14 +52,14 @@ class PlatformEnd:
 class GatewayEnd:
     """A platform from afar: its desk, its views, and a hub that is shown what it shows."""
 
-    def __init__(self, bus: Bus, gateway: str, wall_ns: Callable[[], int]) -> None:
+    def __init__(self, bus: Bus, gateway: str, wall_ns: Callable[[], int], cache: Cache | None = None) -> None:
         """``gateway`` is a name that no other gateway has. Raises BusUnavailable."""
         self.hub = Hub(gateway, leased=True)
         self._bus, self._gateway = bus, gateway
         self._heard_s, self._life = 0.0, 0
         self._standing, self._lost = Standing(), 0
         self._stranger = threading.Event()  # The platform does not know yet who looks at what here
-        self._asker = Asker(bus, gateway, wall_ns, self.alive)
+        self._asker = Asker(bus, gateway, wall_ns, self.alive, cache)
         services: dict[str, Any] = {
             name: self._asker.service(name, kind, ASKABLE[name]) for name, kind in SERVICES.items()
         }

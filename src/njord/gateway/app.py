@@ -60,11 +60,12 @@ def create_app(
     desk: Desk, views: Views, hub: Hub, users: Users, *, backtests: Path, policy: Policy | None = None,
     wall_ns: Callable[[], int], web: Path | None = None, hosts: tuple[str, ...] = (),
     bus_backlog: Callable[[], list[tuple[str, str, int]]] = list,
+    kept_answers: Callable[[], list[tuple[str, int]]] = list,
 ) -> FastAPI:  # fmt: skip
     """Return the application over a platform, in this process or another. ``backtests`` is a folder for them.
 
     ``web`` is the built web app; ``hosts`` are the names it answers to, none: any. ``bus_backlog`` says how far each
-    group on each stream of the bus is behind.
+    group on each stream of the bus is behind, ``kept_answers`` how often an answer was found in a cache, and not.
 
     A name that is not ours is refused, so that no other site can point its own name at us (DNS rebinding).
     """
@@ -75,7 +76,7 @@ def create_app(
     for service in dataclasses.fields(desk):
         setattr(state, service.name, getattr(desk, service.name))
     state.backtests = Backtests(desk.market, backtests)
-    state.views, state.hub, state.bus_backlog = views, hub, bus_backlog
+    state.views, state.hub, state.bus_backlog, state.kept_answers = views, hub, bus_backlog, kept_answers
     state.end_session = hub.end_session
     api = APIRouter(prefix=API)
     for module in ROUTES:

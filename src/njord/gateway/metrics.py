@@ -24,6 +24,11 @@ def exposition(state: Any) -> str:
          f'{{stream="{stream}",group="{group}"}}', behind)
         for stream, group, behind in state.bus_backlog()
     ]  # fmt: skip
+    figures += [
+        ("njord_kept_answers_total", "counter", "Answers that were looked for in Redis first.",
+         f'{{found="{found}"}}', count)
+        for found, count in state.kept_answers()
+    ]  # fmt: skip
     lines, said = [], ""
     for name, kind, help_text, labels, value in figures:
         if name != said:

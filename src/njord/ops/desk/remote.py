@@ -3,7 +3,8 @@
 The platform acknowledges a question before it acts on it, so nothing is done twice however either side dies; who gets
 no answer does not know what became of it, and asks again: an order has a key, by which the same one twice is one order.
 A question that is older than QUESTION_S_MAX when it is read is not acted on. Questions are answered by a few threads;
-where more are waiting than WAITING_MAX, the answer is that the platform is busy.
+where more are waiting than WAITING_MAX, the answer is that the platform is busy. Where both sides have a cache, answers
+that may be a moment old are looked for there first (``ops.desk.hot``).
 """
 
 import concurrent.futures
@@ -25,6 +26,7 @@ from njord.bus.port import Bus, BusUnavailable
 from njord.bus.topics import ANSWER, ASK
 from njord.domain.clock import NS_PER_S
 from njord.ops.control import NotGranted
+from njord.ops.desk.hot import Cache, Keeping, changes, is_hot, question_of, scope_of
 from njord.ops.desk.values import BadRequest, NotFound
 from njord.ops.platform import Busy, Stopped
 
@@ -60,14 +62,18 @@ class Method:
         """Return what a call is given as bytes."""
         return msgspec.json.encode(self._given(**dict(zip(self._names, args, strict=False)), **kwargs))
 
-    def call(self, service: Any, name: str, payload: bytes) -> bytes:
-        """Call the method with what is in bytes. Return its result as bytes. Raises what it raises."""
+    def given(self, payload: bytes) -> dict[str, Any]:
+        """Return what a call is given, by name. Raises msgspec.ValidationError."""
         given = msgspec.json.decode(payload, type=self._given)
-        kwargs = {each: getattr(given, each) for each in self._names}
-        return msgspec.json.encode(getattr(service, name)(**kwargs))
+        return {each: getattr(given, each) for each in self._names}
+
+    def account_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+        """Return which account a call is about, None for the market."""
+        found = {**dict(zip(self._names, args, strict=False)), **kwargs}.get("account_id")
+        return None if found is None else str(found)
 
     def unpack(self, payload: bytes) -> Any:
-        """Return a result."""
+        """Return a result. Raises msgspec.DecodeError for what is none."""
         return msgspec.json.decode(payload, type=self._result)
 
 
@@ -75,10 +81,12 @@ class Answerer:
     """The platform's side: answers what gateways ask."""
 
     def __init__(
-        self, bus: Bus, services: Mapping[str, tuple[Any, type, tuple[str, ...]]], wall_ns: Callable[[], int]
-    ) -> None:
+        self, bus: Bus, services: Mapping[str, tuple[Any, type, tuple[str, ...]]], wall_ns: Callable[[], int],
+        keeping: Keeping | None = None,
+    ) -> None:  # fmt: skip
         """``services`` are, by name, a service, its class and what may be asked of it. Raises BusUnavailable."""
         self._bus, self._wall_ns = bus, wall_ns
+        self._keeping = keeping
         self._services = {name: service for name, (service, _, _) in services.items()}
         self._methods = {
             (name, method): Method(kind, method) for name, (_, kind, methods) in services.items() for method in methods
@@ -123,7 +131,7 @@ class Answerer:
         if method is None:
             return Answered(asked.question, b"", Failing.NOT_FOUND, "", f"no {asked.service}.{asked.method}")
         try:
-            return Answered(asked.question, method.call(self._services[asked.service], asked.method, asked.payload))
+            return Answered(asked.question, self._result(method, asked))
         except BadRequest as error:
             return Answered(asked.question, b"", Failing.BAD_REQUEST, error.field, str(error).partition(": ")[2])
         except msgspec.ValidationError as error:
@@ -141,6 +149,21 @@ class Answerer:
             _LOG.error("%s failed", what, exc_info=error, extra={"event": "desk.failed", "context": {"asked": what}})
             return Answered(asked.question, b"", Failing.FAILED, "", type(error).__name__)
 
+    def _result(self, method: Method, asked: Asked) -> bytes:
+        act, given = getattr(self._services[asked.service], asked.method), method.given(asked.payload)
+        if self._keeping is None:
+            return msgspec.json.encode(act(**given))
+        scope = scope_of(given.get("account_id"))
+        self._keeping.catch_up(scope)
+        if is_hot(asked.service, asked.method):
+            question = question_of(asked.service, asked.method, asked.payload)
+            return self._keeping.answered(scope, question, lambda: msgspec.json.encode(act(**given)))
+        try:
+            return msgspec.json.encode(act(**given))
+        finally:
+            if changes(asked.service, asked.method):
+                self._keeping.changed(scope)
+
     def _say(self, asked: Asked, answered: Answered) -> None:
         try:
             self._bus.publish(f"{ANSWER}.{asked.gateway}", answered)
@@ -152,9 +175,12 @@ class Answerer:
 class Asker:
     """A gateway's side. ``gateway`` is a name no other gateway has; ``alive`` says whether the platform is there."""
 
-    def __init__(self, bus: Bus, gateway: str, wall_ns: Callable[[], int], alive: Callable[[], bool]) -> None:
+    def __init__(
+        self, bus: Bus, gateway: str, wall_ns: Callable[[], int], alive: Callable[[], bool], cache: Cache | None = None
+    ) -> None:
         """Raises BusUnavailable."""
         self._bus, self._gateway, self._wall_ns, self._alive = bus, gateway, wall_ns, alive
+        self._cache = cache
         self._count, self._began_ns = itertools.count(1), wall_ns()
         self._open: dict[str, concurrent.futures.Future[Answered]] = {}
         self._group = f"gateway-{gateway}"
@@ -177,6 +203,12 @@ class Asker:
     def service(self, name: str, kind: type[T], methods: tuple[str, ...]) -> T:
         """Return a service of the platform as if it were here: those of its methods that may be asked for."""
         return cast(T, _Service(self, name, kind, methods))
+
+    def kept(self, service: str, method: str, payload: bytes, account_id: str | None) -> bytes | None:
+        """Return an answer of a moment ago, if there is one."""
+        if self._cache is None or not is_hot(service, method) or not self._alive():
+            return None
+        return self._cache.get(scope_of(account_id), question_of(service, method, payload))
 
     def ask(self, service: str, method: str, payload: bytes) -> bytes:
         """Ask and wait for the answer. Raises what the service raises, Busy, or Stopped where the platform is gone."""
@@ -222,7 +254,12 @@ class _Service:
 
 def _asking(asker: Asker, service: str, name: str, method: Method) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        return method.unpack(asker.ask(service, name, method.pack(args, kwargs)))
+        payload = method.pack(args, kwargs)
+        kept = asker.kept(service, name, payload, method.account_of(args, kwargs))
+        if kept is not None:
+            with contextlib.suppress(msgspec.DecodeError):  # It is none of ours
+                return method.unpack(kept)
+        return method.unpack(asker.ask(service, name, payload))
 
     return call
 
