@@ -38,7 +38,8 @@ _TAKEN = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
 # it is one of an order that is over: an error, which stops the engine
 ENDED_MAX = 10_000
 # Fills and orders that are over, of which a session remembers so many, as it may run for ever: more than an exchange
-# tells again. Ids that a person chose are never forgotten; those made here are never made again. The ledger has it all
+# tells again (venues.simulated.account_truth). Ids that a person chose are never forgotten; those made here are never
+# made again. The ledger has it all
 REMEMBERED_MAX = 12_000
 ASKED_MAX = 8  # Replacements of one order that may be told apart
 

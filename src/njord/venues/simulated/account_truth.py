@@ -20,10 +20,12 @@ from njord.domain.ids import ClientOrderId, InstrumentId
 from njord.domain.order import TERMINAL, NewOrder, OrderStatus, Rejection
 from njord.venues.port import Truth, VenueOrder
 
-# What an account is told of orders that are over, and of fills: the last so many, of fills up to twice. It must be less
-# than a session remembers (execution.oms): one that is told of a fill it forgot takes it for a new one
+# What an account is told of orders that are over, and of fills: the last so many, of fills some more, as they are
+# forgotten by the thousand. It must be less than a session remembers (execution.oms): one that is told of a fill it
+# forgot takes it for a new one
 ORDERS_KEPT_MAX = 10_000
 FILLS_KEPT_MAX = 10_000
+FILLS_FORGOTTEN_AT_ONCE = 1_000
 
 _ENDS: dict[type, OrderStatus] = {
     OrderRejected: OrderStatus.REJECTED, OrderCancelled: OrderStatus.CANCELLED, OrderExpired: OrderStatus.EXPIRED,
@@ -100,6 +102,6 @@ class AccountTruth:
         # As venues do: what is long over is not told of any more
         while len(self._over) > ORDERS_KEPT_MAX:
             del self.orders[self._over.popleft()]
-        if len(self.fills) > 2 * FILLS_KEPT_MAX:
-            self._forgotten_fills += FILLS_KEPT_MAX
-            del self.fills[:FILLS_KEPT_MAX]
+        if len(self.fills) >= FILLS_KEPT_MAX + FILLS_FORGOTTEN_AT_ONCE:
+            self._forgotten_fills += FILLS_FORGOTTEN_AT_ONCE
+            del self.fills[:FILLS_FORGOTTEN_AT_ONCE]
