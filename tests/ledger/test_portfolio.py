@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from njord.domain.fill import Fill, FillReason, Liquidity
 from njord.domain.instrument import Grid, Instrument, InstrumentKind
-from njord.domain.market import Dividend, Funding, Split
+from njord.domain.market import Dividend, Expiry, Funding, Split
 from njord.domain.money import decimal, units
 from njord.domain.order import Side
 from njord.ledger.currency import Converter, NoRate
@@ -170,6 +170,26 @@ def test_dividends_are_paid_to_holders_and_by_the_short():
     made.fill(fill(SPOT, Side.SELL, 20_000, 100), "a")
     assert balanced(made.dividend(Dividend(SPOT.instrument_id, 5, 5, units("0.47"))))
     assert made.dividends == {"USD": units("-0.94")}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(list(Side)), st.integers(1, 500), st.integers(1, 10**6), st.sampled_from("ab"))),
+    st.integers(1, 10**6), st.sampled_from([SPOT, PERP]),
+)  # fmt: skip
+def test_what_expires_is_worth_what_it_was_marked_at_and_nothing_is_left_of_it(stream, ticks, instrument):
+    made, name = portfolio(), instrument.instrument_id
+    for number, (side, lots, price, strategy) in enumerate(stream):
+        made.fill(fill(instrument, side, lots, price, number=number), strategy)
+    last = {**LAST, name: ticks}
+    before, held = made.equity(last), any(each.lots for each in made.holdings.values())
+    entry = made.expire(Expiry(name, 5, 6, ticks))
+    assert (entry is not None) == held
+    assert entry is None or (balanced(entry) and entry.entry_id == f"expiry:{name}:6")
+    assert made.equity({**LAST, name: 1}) == before
+    assert (made.lots[name], made.costs[name]) == (0, 0)
+    assert not any(holding.lots or holding.open_lots for holding in made.holdings.values())
+    assert made.expire(Expiry(name, 5, 6, ticks)) is None
 
 
 def test_net_asset_value_is_the_same_by_any_road():

@@ -25,7 +25,7 @@ from njord.domain.governance import (
     TripSource,
 )
 from njord.domain.instrument import Instrument, InstrumentKind
-from njord.domain.market import Dividend, Funding, Split
+from njord.domain.market import RESTATING, Dividend, Expiry, Funding, Split
 from njord.engine import economics
 from njord.engine.assemble import parts_of
 from njord.engine.boundary import boundary_of
@@ -56,6 +56,10 @@ KINDS = {
     "XBT-PERP.SIM": {
         "kind": InstrumentKind.PERPETUAL, "base": "BTC", "underlier": "BTC", "inverse": True,
         "multiplier": Decimal(100),
+    },
+    "ABC-F.SIM": {
+        "kind": InstrumentKind.FUTURE, "base": "ABC", "underlier": "ABC", "expiry_ns": START_NS + 10**18,
+        "initial_margin": Decimal(100),
     },
 }  # fmt: skip
 PROFILES = {
@@ -145,12 +149,13 @@ def happenings(world, session, dice):
         "funding": lambda: Funding(dice.choice(["ETH-PERP.SIM", "XBT-PERP.SIM"]), now, now, 10**8),
         "dividend": lambda: Dividend("ABC.SIM", now, now, 5 * 10**17),
         "split": lambda: Split("ABC.SIM", now, now, 2, 1),
+        "expiry": lambda: Expiry("ABC-F.SIM", now, now, dice.randint(500, 2_000)),
         "unknown": lambda: OrderUnknown(
             open_orders[0].client_order_id, open_orders[0].instrument_id, now, now
         ) if open_orders else None,
     }  # fmt: skip
     event = made[dice.choice(list(made))]()
-    if isinstance(event, Split):
+    if isinstance(event, RESTATING):
         world.exchange._market(event)
     return event
 

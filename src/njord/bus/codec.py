@@ -52,6 +52,7 @@ from njord.domain.market import (
     BookUpdate,
     DealerQuote,
     Dividend,
+    Expiry,
     Funding,
     Quote,
     QuoteBar,
@@ -62,7 +63,7 @@ from njord.domain.market import (
 from njord.domain.order import NewOrder
 
 Message = (
-    Bar | QuoteBar | Quote | DealerQuote | Trade | BookUpdate | Funding | Split | Dividend | TradingStatus
+    Bar | QuoteBar | Quote | DealerQuote | Trade | BookUpdate | Funding | Split | Dividend | Expiry | TradingStatus
     | OrderAccepted | OrderRejected | OrderCancelled | OrderExpired | OrderReplaced | CancelRejected | Fill | TimerFired
     | OrderUnknown | ClockTick | Tripped | Cleared | ProfileChanged | AllocationChanged | ModelActivated
     | Deposited | Instructed | Exposure

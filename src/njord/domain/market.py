@@ -179,4 +179,15 @@ class TradingStatus(msgspec.Struct, frozen=True, gc=False, tag="status"):
     halted: bool
 
 
-MarketEvent = Bar | QuoteBar | Quote | Trade | BookUpdate | Funding | Split | Dividend | TradingStatus
+class Expiry(msgspec.Struct, frozen=True, gc=False, tag="expiry"):
+    """The contract is over: all that is held of it is settled in cash at ``price_ticks``. ``venue_time_ns`` is when."""
+
+    instrument_id: InstrumentId
+    venue_time_ns: int
+    local_time_ns: int
+    price_ticks: int
+
+
+MarketEvent = Bar | QuoteBar | Quote | Trade | BookUpdate | Funding | Split | Dividend | Expiry | TradingStatus
+# After which a record has all lots of the instrument as they are, and not what was opened and closed
+RESTATING = (Split, Expiry)

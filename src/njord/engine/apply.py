@@ -29,7 +29,7 @@ from njord.domain.governance import (
     Tripped,
 )
 from njord.domain.instruction import Instructed
-from njord.domain.market import BookUpdate, Dividend, Funding, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.market import BookUpdate, Dividend, Expiry, Funding, Quote, QuoteBar, Split, Trade, TradingStatus
 from njord.domain.order import Rejection
 from njord.engine import govern
 from njord.engine.flow import reported
@@ -91,6 +91,13 @@ def _apply_funding(state: State, event: Funding) -> Heard:
 
 def _apply_dividend(state: State, event: Dividend) -> Heard:
     entry = state.portfolio.dividend(event)
+    if entry is not None:
+        state.commands.append(entry)
+    return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
+
+
+def _apply_expiry(state: State, event: Expiry) -> Heard:
+    entry = state.portfolio.expire(event)
     if entry is not None:
         state.commands.append(entry)
     return state.listeners[event.__class__].get(event.instrument_id, NOBODY)
@@ -208,6 +215,7 @@ APPLY: dict[type, Callable[[State, Any], Heard]] = {
     Funding: _apply_funding,
     Split: _apply_split,
     Dividend: _apply_dividend,
+    Expiry: _apply_expiry,
     TradingStatus: _apply_status,
     TimerFired: _apply_timer,
     Fill: _apply_fill,

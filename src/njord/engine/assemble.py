@@ -14,7 +14,19 @@ from njord.bus.memory import MemoryBus
 from njord.domain.clock import NS_PER_DAY, NS_PER_MINUTE
 from njord.domain.ids import InstrumentId, StrategyId
 from njord.domain.instrument import Grid, Instrument, InstrumentKind
-from njord.domain.market import Bar, BookUpdate, Dividend, Funding, Kind, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.market import (
+    Bar,
+    BookUpdate,
+    Dividend,
+    Expiry,
+    Funding,
+    Kind,
+    Quote,
+    QuoteBar,
+    Split,
+    Trade,
+    TradingStatus,
+)
 from njord.domain.money import units
 from njord.domain.profile import ANYWHERE
 from njord.engine.backtest import Backtest
@@ -44,7 +56,7 @@ Array = npt.NDArray[np.generic]
 _CALLBACKS: dict[type, str] = {
     Bar: "on_bar", QuoteBar: "on_bar", Quote: "on_quote", Trade: "on_trade", BookUpdate: "on_book",
 }  # fmt: skip
-_OTHERS = (Funding, Split, Dividend, TradingStatus)
+_OTHERS = (Funding, Split, Dividend, Expiry, TradingStatus)
 _PRIVATE = {"on_fill": "on_fill", "on_order": "on_order", "on_timer": "on_timer"}
 # Ticks are worth a point of the equity curve a minute; bars one each
 TICK_SPACING_NS = NS_PER_MINUTE

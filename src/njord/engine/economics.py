@@ -14,7 +14,7 @@ import msgspec
 from njord.domain.clock import NS_PER_HOUR, iso
 from njord.domain.command import Entry, Snapshot
 from njord.domain.ids import InstrumentId
-from njord.domain.market import Split
+from njord.domain.market import RESTATING
 from njord.engine import session_journal
 from njord.engine.boundary import Boundary
 from njord.engine.session_journal import Steps, record_of
@@ -102,7 +102,7 @@ def _apply(record: StepRecord, cash: dict[str, int], lots: dict[InstrumentId, in
             for posting in command.postings:
                 if posting.account == "cash":
                     cash[posting.asset] = cash.get(posting.asset, 0) + posting.amount
-    if isinstance(record.event, Split):
+    if isinstance(record.event, RESTATING):
         lots[record.event.instrument_id] = 0  # Its record has every lot as it is now
     else:
         for closed in record.closed:

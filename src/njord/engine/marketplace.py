@@ -18,7 +18,7 @@ from njord.domain.command import CancelOrder, ReplaceOrder
 from njord.domain.event import OrderRejected, Report
 from njord.domain.ids import ClientOrderId, InstrumentId
 from njord.domain.instrument import Instrument
-from njord.domain.market import DealerQuote, Dividend, Funding, MarketEvent, Trade
+from njord.domain.market import DealerQuote, Dividend, Expiry, Funding, MarketEvent, Trade
 from njord.domain.money import units
 from njord.domain.order import NewOrder, Rejection
 from njord.engine.marketplace_state import Counters, MarketplaceState, Pending
@@ -344,6 +344,18 @@ class Marketplace:
             for owner in self._owners():
                 self._cancel_all(owner, name, time_ns)
             self.crossing.halt(name, time_ns)
+            for held in self.crossing.positions.values():
+                held.pop(name, None)
+            self._events.append(self._expiry(name))
+
+    def expired(self) -> list[Expiry]:
+        """Return what is over already, and what it was settled at."""
+        return [self._expiry(name) for name in self.world.settled]
+
+    def _expiry(self, name: InstrumentId) -> Expiry:
+        ends_ns = self.instruments[name].expiry_ns
+        assert ends_ns is not None, name
+        return Expiry(name, ends_ns, self.now_ns, round(self.world.settled[name] / self._ticks[name]))
 
     def _cancel_all(self, owner: str, name: InstrumentId, time_ns: int) -> None:
         for each in self.crossing.working(owner):

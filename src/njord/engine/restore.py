@@ -28,7 +28,7 @@ from njord.domain.governance import (
     TripSource,
 )
 from njord.domain.ids import ClientOrderId, InstrumentId
-from njord.domain.market import Split
+from njord.domain.market import RESTATING
 from njord.domain.order import IllegalTransition, NewOrder
 from njord.engine import govern
 from njord.engine.boundary import slot_of
@@ -111,7 +111,7 @@ def _apply(state: State, record: StepRecord) -> None:
         return
     for entry in entries:
         state.portfolio.post(entry)
-    if isinstance(event, Split):
+    if isinstance(event, RESTATING):
         state.portfolio.restate(event.instrument_id, record.opened)
     elif isinstance(event, _REPORTS):
         tracked = state.orders.apply(event)

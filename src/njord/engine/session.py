@@ -16,7 +16,7 @@ import collections
 import contextlib
 import heapq
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -35,9 +35,9 @@ from njord.domain.command import (
 from njord.domain.event import CancelRejected, Event, OrderRejected, Report, TimerFired
 from njord.domain.fill import Fill
 from njord.domain.governance import GLOBAL, Cleared, ClockTick, OrderUnknown, Tripped, TripSource
-from njord.domain.ids import ClientOrderId, StrategyId
+from njord.domain.ids import ClientOrderId, InstrumentId, StrategyId
 from njord.domain.instruction import BY_HAND
-from njord.domain.market import Split
+from njord.domain.market import RESTATING
 from njord.domain.order import NewOrder, OrderStatus, Rejection
 from njord.engine import step as engine
 from njord.engine.causes import Bypass, cause_of
@@ -210,11 +210,11 @@ class Session:
         self._left_ns = {order_id: self._left_ns.get(order_id, now_ns) for order_id in asked}
         known_ns = min(now_ns, truth.time_ns)  # An old truth does not say what has arrived since
         book = Book(
-            orders.open, orders.ended, orders.known, orders.applied, self.state.portfolio.lots,
+            orders.open, orders.ended, orders.known, orders.applied, self._alive(self.state.portfolio.lots),
             lambda order_id: known_ns - self._left_ns[order_id] >= ARRIVAL_NS_MAX,
         )  # fmt: skip
         theirs = dict(zip(asked, truth.asked_orders, strict=True))
-        found = reconcile(book, Answer(theirs, truth.open_orders, truth.fills, truth.positions), now_ns)
+        found = reconcile(book, Answer(theirs, truth.open_orders, truth.fills, self._alive(truth.positions)), now_ns)
         self._local.extend(found.events)
         if found.discrepancies:
             self.discrepancies = found.discrepancies
@@ -230,6 +230,14 @@ class Session:
         self._settle()
         unknown = any(tracked.status is OrderStatus.UNKNOWN for tracked in orders.open.values())
         self._next_truth_ns = now_ns + (TRUTH_WHILE_UNKNOWN_NS if unknown else TRUTH_EVERY_NS)
+
+    def _alive(self, positions: Mapping[InstrumentId, int]) -> dict[InstrumentId, int]:
+        # What has expired is settled, by either side at its own moment
+        instruments, now_ns = self.state.instruments, self._now_ns()
+        return {
+            name: lots for name, lots in positions.items()
+            if name not in instruments or (ends_ns := instruments[name].expiry_ns) is None or ends_ns > now_ns
+        }  # fmt: skip
 
     def _stale(self, truth: Truth, now_ns: int) -> bool:
         # What it says was true before something we know of: it is asked again, and not for ever
@@ -281,8 +289,8 @@ class Session:
         if isinstance(event, Fill) and commands:  # One that was booked before causes nothing
             self.fills += 1
             opened = _opened_by(state, event)
-        elif isinstance(event, Split):
-            opened = _all_lots(state, event)
+        elif isinstance(event, RESTATING):
+            opened = _all_lots(state, event.instrument_id)
         for command in commands:
             self._note(command)
         # A mark of the account alone can wait for company; whatever else there is to record cannot
@@ -383,10 +391,10 @@ def _opened_by(state: State, fill: Fill) -> tuple[OpenedLot, ...]:
     return ()
 
 
-def _all_lots(state: State, split: Split) -> tuple[OpenedLot, ...]:
+def _all_lots(state: State, instrument_id: InstrumentId) -> tuple[OpenedLot, ...]:
     return tuple(
         OpenedLot(strategy_id, name, msgspec.structs.replace(lot))
         for (strategy_id, name), holding in state.portfolio.holdings.items()
-        if name == split.instrument_id
+        if name == instrument_id
         for lot in holding.open_lots
     )

@@ -18,7 +18,7 @@ from njord.domain.command import Entry, Posting
 from njord.domain.fill import Fill
 from njord.domain.ids import EntryId, InstrumentId, StrategyId
 from njord.domain.instrument import Grid, Instrument
-from njord.domain.market import Dividend, Funding, Split
+from njord.domain.market import Dividend, Expiry, Funding, Split
 from njord.domain.order import Side
 from njord.ledger.currency import Converter
 from njord.ledger.lots import ClosedLot, Holding, Lot
@@ -203,6 +203,32 @@ class Portfolio:
                 Posting("position", asset, cost), Posting("cash", asset, paid), Posting("realised", asset, -gain),
             ],
         )  # fmt: skip
+
+    def expire(self, expiry: Expiry) -> Entry | None:
+        """Settle in cash all that is held of a contract that is over; None when nothing is."""
+        name = expiry.instrument_id
+        grid, asset, paid_in_full = self._terms[name]
+        lots = cost = worth = 0
+        for key, holding in self.holdings.items():
+            if holding.instrument_id == name and holding.lots:
+                lots, cost = lots + holding.lots, cost + holding.cost_units
+                worth += grid.value_units(expiry.price_ticks, holding.lots)
+                holding.restore(())
+                self.changed[key] = None
+        if self.lots[name] == lots == cost == worth == 0:
+            return None
+        self.lots[name] = self.costs[name] = 0
+        gain = worth - cost
+        paid = worth if paid_in_full else gain
+        self._pay(asset, paid)
+        self.realised[asset] = self.realised.get(asset, 0) + gain
+        postings = [
+            Posting("position", name, -lots), Posting("market", name, lots), Posting("position", asset, -cost),
+            Posting("cash", asset, paid), Posting("realised", asset, -gain),
+        ]  # fmt: skip
+        if not paid_in_full:
+            postings.append(Posting("settlement", asset, cost))
+        return _entry(EntryId(f"expiry:{name}:{expiry.local_time_ns}"), "expiry", expiry.local_time_ns, postings)
 
     def holding(self, strategy_id: StrategyId, instrument_id: InstrumentId) -> Holding:
         """Return what a strategy holds of an instrument, flat if it never traded it."""

@@ -11,7 +11,7 @@ import msgspec
 
 from njord.domain.command import Entry
 from njord.domain.ids import FillId, InstrumentId, StrategyId
-from njord.domain.market import Split
+from njord.domain.market import RESTATING
 from njord.ledger.lots import Lot
 from njord.ledger.record import StepRecord
 
@@ -56,7 +56,7 @@ def rebuild(records: Iterable[StepRecord], start: Money | None = None) -> Money:
         for command in record.commands:
             if isinstance(command, Entry):
                 _post(totals, command)
-        if isinstance(record.event, Split):
+        if isinstance(record.event, RESTATING):
             _restate(held, record, record.event.instrument_id)
         else:
             _move(held, record)
@@ -101,7 +101,7 @@ def _restate(
     held: dict[tuple[StrategyId, InstrumentId], collections.OrderedDict[FillId, Lot]], record: StepRecord,
     instrument_id: InstrumentId,
 ) -> None:  # fmt: skip
-    # A split's record has every lot of the instrument as it is now
+    # A record of a split or of an expiry has every lot of the instrument as it is now
     for key in [key for key in held if key[1] == instrument_id]:
         del held[key]
     _move(held, msgspec.structs.replace(record, closed=()))

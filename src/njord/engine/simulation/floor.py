@@ -16,6 +16,7 @@ from njord.domain.market import (
     BookUpdate,
     DealerQuote,
     Dividend,
+    Expiry,
     Funding,
     MarketEvent,
     Quote,
@@ -36,7 +37,7 @@ MAILBOX_MAX = 65_536
 RECEIVED_MAX = 4_096
 NOBODY = StrategyId("")
 
-_TO_ALL = (Funding, Dividend, Split, TradingStatus)
+_TO_ALL = (Funding, Dividend, Split, Expiry, TradingStatus)
 
 
 class Line:
@@ -115,6 +116,8 @@ class Floor:
             self.record.accounts.account(owner).truth.positions.update(positions)
             self.marketplace.admit(owner, positions, ())
         line = self._lines[owner] = Line(self, owner)
+        # Its process may have died before it had booked this
+        line.mailbox.extend(each for each in self.marketplace.expired() if positions.get(each.instrument_id))
         return line
 
     def leave(self, owner: str) -> None:
@@ -185,6 +188,9 @@ class Floor:
                 self._candles.quote(event)
         elif isinstance(event, Trade):
             self._candles.trade(event)
+        elif isinstance(event, Expiry):
+            for account in self.record.accounts.known.values():
+                account.truth.positions.pop(event.instrument_id, None)
         self._tell(event)
 
     def _tell(self, event: MarketEvent) -> None:

@@ -5,6 +5,7 @@ own and stands still in between. It never looks at the order books; they look at
 """
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -100,6 +101,11 @@ class World:
         for step in range(done + 1, due + 1):
             self._step(start_ns + step * step_ns)
         self.now_ns = to_ns
+
+    @property
+    def settled(self) -> Mapping[InstrumentId, float]:
+        """What each contract that has expired settled at."""
+        return self._settled
 
     def fair(self, instrument_id: InstrumentId) -> float:
         """Return what an instrument is worth; an expired one, what it settled at."""

@@ -20,7 +20,7 @@ from njord.domain.event import (
     Report,
 )
 from njord.domain.ids import ClientOrderId, InstrumentId
-from njord.domain.market import MarketEvent, Split, TradingStatus
+from njord.domain.market import RESTATING, MarketEvent, TradingStatus
 from njord.domain.order import NewOrder, Rejection
 from njord.market.feed import Window
 from njord.venues.port import Truth
@@ -153,11 +153,11 @@ class Exchange:
             matcher.on_event(event)
             self._reported(matcher.blotter.drain())
             matcher.last = event
-        elif isinstance(event, (TradingStatus, Split)):
+        elif isinstance(event, (TradingStatus, *RESTATING)):
             venue = self._venues[event.instrument_id]
             venue.on_status(event)
             self._reported(venue.reports_of(event.instrument_id))
-            if isinstance(event, Split):
+            if isinstance(event, RESTATING):
                 self.account.positions[event.instrument_id] = venue.position_lots(event.instrument_id)
 
     def _arrive(self, command: OrderCommand) -> None:

@@ -9,7 +9,18 @@ from njord.domain.command import CancelOrder, ReplaceOrder
 from njord.domain.event import CancelRejected, OrderAccepted, OrderRejected, OrderReplaced, Report
 from njord.domain.ids import ClientOrderId, InstrumentId
 from njord.domain.instrument import Instrument
-from njord.domain.market import Bar, BookUpdate, Kind, MarketEvent, Quote, QuoteBar, Split, Trade, TradingStatus
+from njord.domain.market import (
+    RESTATING,
+    Bar,
+    BookUpdate,
+    Kind,
+    MarketEvent,
+    Quote,
+    QuoteBar,
+    Split,
+    Trade,
+    TradingStatus,
+)
 from njord.domain.order import NewOrder, Rejection
 from njord.market.book import Book
 from njord.venues.simulated.bars import BarMatcher
@@ -93,18 +104,21 @@ class SimulatedVenue:
         return max((b.volume_share_max for b in blotters), default=0.0), sum(b.shares_large for b in blotters)
 
     def on_status(self, event: MarketEvent) -> None:
-        """Take in what concerns trading itself: halts, and splits, which change what an order is for."""
+        """Take in what concerns trading itself: halts, splits, which change what an order is for, and the end."""
         blotter = self._blotters.get(event.instrument_id)
         if blotter is None:
             return
         if isinstance(event, TradingStatus):
             blotter.halted = event.halted
-        elif isinstance(event, Split):
+        elif isinstance(event, RESTATING):
             # As exchanges do with good-till-cancelled orders they cannot restate: cancel, and let their owner decide
             for working in list(blotter.orders):
                 blotter.end(working, Rejection.INSTRUMENT_HALTED, event.venue_time_ns)
-            position = blotter.position_lots * event.numerator
-            blotter.position_lots = abs(position) // event.denominator * (1 if position >= 0 else -1)
+            if isinstance(event, Split):
+                position = blotter.position_lots * event.numerator
+                blotter.position_lots = abs(position) // event.denominator * (1 if position >= 0 else -1)
+            else:
+                blotter.position_lots, blotter.halted = 0, True
 
     def reports_of(self, instrument_id: InstrumentId) -> list[Report]:
         """Return what has been reported of an instrument since the last call."""
