@@ -71,3 +71,17 @@ def test_a_profile_is_tightened_at_once(founder, trader, opened, account, home):
 def tiers(settings):
     return [f"  - {{drawdown: {each['drawdown']}, entries: {str(each['entries']).lower()}, size: {each['size']}}}"
             for each in settings["drawdown_tiers"]]  # fmt: skip
+
+
+def test_an_operator_reads_what_is_on_record_of_another_account(founder, trader, opened, account):
+    go(founder, opened, "/risk")
+    founder.get_by_role("link", name=account).click()
+    founder.get_by_role("heading", name="Audit").wait_for()
+    assert founder.get_by_label("Account").input_value() == account
+    founder.get_by_role("button", name=f"{account}-000001").click()
+    founder.get_by_text(f"Timeline of {account}-000001").wait_for()
+    founder.locator(".step-list li").first.wait_for()
+    founder.get_by_role("button", name="Verify the chain").click()
+    founder.get_by_text("The chain holds").wait_for()
+    go(trader, opened, "/audit")
+    assert trader.get_by_label("Account", exact=True).count() == 0

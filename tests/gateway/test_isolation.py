@@ -82,6 +82,29 @@ def test_no_endpoint_shows_or_touches_what_is_anothers(site):
 
 
 @pytest.mark.slow
+def test_what_is_on_record_of_an_account_is_its_owners_and_the_operators(site):
+    quoted(site)
+    ann, eve, olga = site.user(), site.user(), site.user(role=Role.OPERATOR)
+    ann.order("hers", quantity="3")
+    ann.until("hers", "filled")
+    whose = ann.get("/auth/me").json()["account_id"]
+    own = ann.get("/audit/sessions", account_id=whose).json()
+    assert own == ann.get("/audit/sessions").json()
+    asked = [
+        ("GET", f"/audit/sessions?account_id={whose}"),
+        ("GET", f"/audit/timeline?account_id={whose}&session_id={own[0]['session_id']}"),
+        ("GET", f"/audit/why?account_id={whose}&name=by_hand:hers"), ("POST", f"/audit/verify?account_id={whose}"),
+    ]  # fmt: skip
+    for method, path in asked:
+        assert eve.send(method, path).status_code == 403, path
+        hers, theirs = ann.send(method, path), olga.send(method, path)
+        assert (hers.status_code, theirs.status_code) == (200, 200), path
+        assert olga.send(method, path.replace(whose, "user-nobody")).status_code == 404, path
+        assert olga.send(method, path.replace(whose, "..%2F..")).status_code == 404, path
+    assert "hers" in olga.send(*asked[2]).text
+
+
+@pytest.mark.slow
 def test_what_a_client_claims_of_itself_is_ignored_or_refused(site):
     ann = site.user()
     for more in (

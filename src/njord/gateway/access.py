@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request, Response
+from fastapi import Depends, HTTPException, Query, Request, Response
 
 from njord.gateway.throttle import Throttle
 from njord.gateway.users import Role, User, Users, WebSession, same
@@ -139,4 +139,15 @@ def _at_least(role: Role) -> Callable[[WebSession], WebSession]:
 
 
 Operator = Annotated[WebSession, Depends(_at_least(Role.OPERATOR))]
+
+
+def whose(session: Trader, account_id: Annotated[str | None, Query(min_length=1, max_length=80)] = None) -> str:
+    """Return the account that is asked about: one's own where none is named. Only operators may name another."""
+    own = session.user.account_id
+    if account_id is not None and account_id != own and not session.user.role.includes(Role.OPERATOR):
+        raise Refused(403, f"to look into another account needs the role {Role.OPERATOR}")
+    return own if account_id is None else account_id
+
+
+Whose = Annotated[str, Depends(whose)]
 Founder = Annotated[WebSession, Depends(_at_least(Role.FOUNDER))]

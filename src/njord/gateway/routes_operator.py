@@ -8,7 +8,7 @@ from fastapi.responses import PlainTextResponse
 
 from njord import __version__
 from njord.gateway import account_models, models
-from njord.gateway.access import Operator, Refused, Trader
+from njord.gateway.access import Operator, Refused, Whose
 from njord.gateway.metrics import exposition
 from njord.gateway.models import Problem
 from njord.gateway.plain import plain
@@ -112,31 +112,31 @@ def clear(given: account_models.ClearIn, request: Request, session: Operator) ->
     request.app.state.control.clear(session.user.name, given.scope, given.reason, given.account_id)
 
 
-@router.get("/audit/sessions", response_model=list[account_models.AuditSessionOut], tags=["audit"])
-def audit_sessions(request: Request, session: Trader) -> Any:
-    """List the sessions of one's own account that are on record."""
-    return [plain(each) for each in request.app.state.audit.sessions(session.user.account_id)]
+@router.get("/audit/sessions", response_model=list[account_models.AuditSessionOut], responses=_REFUSALS, tags=["audit"])
+def audit_sessions(request: Request, account_id: Whose) -> Any:
+    """List the sessions of an account that are on record: of one's own; operators may name another."""
+    return [plain(each) for each in request.app.state.audit.sessions(account_id)]
 
 
 @router.get("/audit/timeline", response_model=account_models.TimelineOut, responses=_REFUSALS, tags=["audit"])
 def timeline(
-    request: Request, session: Trader, session_id: Annotated[str, Query(min_length=1, max_length=64)],
+    request: Request, account_id: Whose, session_id: Annotated[str, Query(min_length=1, max_length=64)],
     first: Annotated[int, Query(ge=0)] = 0, count: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Any:  # fmt: skip
     """Return a piece of a session, step by step: those that decided something, or were more than a price."""
-    return plain(request.app.state.audit.timeline(session.user.account_id, session_id, first, count))
+    return plain(request.app.state.audit.timeline(account_id, session_id, first, count))
 
 
 @router.get("/audit/why", response_model=account_models.WhyOut, responses=_REFUSALS, tags=["audit"])
-def why(request: Request, session: Trader, name: Annotated[str, Query(min_length=1, max_length=100)]) -> Any:
-    """Say why an order or a fill of one's own happened: the chain from the market event to the ledger."""
-    return plain(request.app.state.audit.why(session.user.account_id, name))
+def why(request: Request, account_id: Whose, name: Annotated[str, Query(min_length=1, max_length=100)]) -> Any:
+    """Say why an order or a fill happened: the chain from the market event to the ledger."""
+    return plain(request.app.state.audit.why(account_id, name))
 
 
-@router.post("/audit/verify", response_model=account_models.VerifyOut, tags=["audit"])
-def verify(request: Request, session: Trader) -> Any:
-    """Verify the hash chains of one's own account in the ledger."""
-    return plain(request.app.state.audit.verify(session.user.account_id))
+@router.post("/audit/verify", response_model=account_models.VerifyOut, responses=_REFUSALS, tags=["audit"])
+def verify(request: Request, account_id: Whose) -> Any:
+    """Verify the hash chains of an account in the ledger."""
+    return plain(request.app.state.audit.verify(account_id))
 
 
 @router.get("/health", response_model=models.HealthOut, tags=["health"])

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Audit Sessions
-         * @description List the sessions of one's own account that are on record.
+         * @description List the sessions of an account that are on record: of one's own; operators may name another.
          */
         get: operations["audit_sessions_api_v1_audit_sessions_get"];
         put?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * Verify
-         * @description Verify the hash chains of one's own account in the ledger.
+         * @description Verify the hash chains of an account in the ledger.
          */
         post: operations["verify_api_v1_audit_verify_post"];
         delete?: never;
@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Why
-         * @description Say why an order or a fill of one's own happened: the chain from the market event to the ledger.
+         * @description Say why an order or a fill happened: the chain from the market event to the ledger.
          */
         get: operations["why_api_v1_audit_why_get"];
         put?: never;
@@ -2414,7 +2414,9 @@ export type $defs = Record<string, never>;
 export interface operations {
     audit_sessions_api_v1_audit_sessions_get: {
         parameters: {
-            query?: never;
+            query?: {
+                account_id?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2430,6 +2432,24 @@ export interface operations {
                     "application/json": components["schemas"]["AuditSessionOut"][];
                 };
             };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     timeline_api_v1_audit_timeline_get: {
@@ -2438,6 +2458,7 @@ export interface operations {
                 session_id: string;
                 first?: number;
                 count?: number;
+                account_id?: string | null;
             };
             header?: never;
             path?: never;
@@ -2476,7 +2497,9 @@ export interface operations {
     };
     verify_api_v1_audit_verify_post: {
         parameters: {
-            query?: never;
+            query?: {
+                account_id?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2492,12 +2515,31 @@ export interface operations {
                     "application/json": components["schemas"]["VerifyOut"];
                 };
             };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     why_api_v1_audit_why_get: {
         parameters: {
             query: {
                 name: string;
+                account_id?: string | null;
             };
             header?: never;
             path?: never;

@@ -3,15 +3,20 @@ import { Slider } from "radix-ui";
 import { useState } from "react";
 import { useSearchParams } from "react-router";
 import { get, post } from "../api/client";
-import type { AuditSession, Timeline, Verified, Why as WhyOut } from "../api/types";
+import type { AccountRisk, AuditSession, Timeline, Verified, Why as WhyOut } from "../api/types";
 import { money } from "../money/exact";
 import { Button, Empty, Panel, Said, Skeleton } from "../ui/pieces";
+import { mayOperate, useMe } from "../ui/session";
 import { clock } from "../ui/time";
 
 export default function Audit() {
-  const sessions = useQuery({ queryKey: ["audit-sessions"], queryFn: () => get<AuditSession[]>("/audit/sessions") });
-  const verify = useMutation({ mutationFn: () => post<Verified>("/audit/verify") });
+  const me = useMe();
   const [params, setParams] = useSearchParams();
+  const account = params.get("account") ?? me.account_id;
+  const of = `account_id=${encodeURIComponent(account)}`;
+  const ask = (wanted: Record<string, string>) => setParams(account === me.account_id ? wanted : { account, ...wanted });
+  const sessions = useQuery({ queryKey: ["audit-sessions", account], queryFn: () => get<AuditSession[]>(`/audit/sessions?${of}`) });
+  const verify = useMutation({ mutationFn: () => post<Verified>(`/audit/verify?${of}`) });
   const why = params.get("why");
   const session = params.get("session") ?? sessions.data?.[0]?.session_id;
   return (
@@ -19,20 +24,21 @@ export default function Audit() {
       <div className="page-head">
         <h1>Audit</h1>
         <span className="actions-inline">
+          {mayOperate(me) && <Whose own={me.account_id} account={account} onChange={(to) => { verify.reset(); setParams(to === me.account_id ? {} : { account: to }); }} />}
           {verify.data && <span className={verify.data.ok ? "up" : "down"} role="status">{verify.data.ok ? `✓ The chain holds: ${verify.data.records.toLocaleString("en-US")} records` : `✗ ${verify.data.breaks.join("; ")}`}</span>}
           <Button onClick={() => verify.mutate()} disabled={verify.isPending}>{verify.isPending ? "Verifying…" : "Verify the chain"}</Button>
         </span>
       </div>
-      <Said error={verify.error} />
+      <Said error={verify.error ?? sessions.error} />
       <div className="audit-grid">
         <div className="audit-side">
-          <Why name={why} onAsk={(name) => setParams(name ? { why: name } : {})} />
+          <Why key={account} of={of} name={why} onAsk={(name) => ask(name ? { why: name } : {})} />
           <Panel title="Sessions on record">
             {sessions.isPending && <Skeleton rows={3} />}
             <table><tbody>
               {sessions.data?.map((each) => (
                 <tr key={each.session_id} aria-selected={each.session_id === session}>
-                  <td><button type="button" className="cell-button link" onClick={() => setParams({ session: each.session_id })}>{each.session_id}</button></td>
+                  <td><button type="button" className="cell-button link" onClick={() => ask({ session: each.session_id })}>{each.session_id}</button></td>
                   <td className="num muted">{(each.bytes / 1e6).toFixed(2)} MB</td>
                   <td><span className={`tag ${each.complete ? "" : "good"}`}>{each.complete ? "closed" : "open"}</span></td>
                 </tr>
@@ -40,15 +46,25 @@ export default function Audit() {
             </tbody></table>
           </Panel>
         </div>
-        {session ? <Steps key={session} session={session} onWhy={(name) => setParams({ session, why: name })} /> : <Panel title="Timeline"><Empty>No session is on record yet.</Empty></Panel>}
+        {session ? <Steps key={session} of={of} session={session} onWhy={(name) => ask({ session, why: name })} /> : <Panel title="Timeline"><Empty>No session is on record yet.</Empty></Panel>}
       </div>
     </div>
   );
 }
 
-function Why(props: { name: string | null; onAsk: (name: string | null) => void }) {
+function Whose(props: { own: string; account: string; onChange: (account: string) => void }) {
+  const accounts = useQuery({ queryKey: ["accounts"], queryFn: () => get<AccountRisk[]>("/operator/risk") });
+  const known = [...new Set([props.own, props.account, ...(accounts.data ?? []).map((each) => each.account_id)])];
+  return (
+    <select className="compact" aria-label="Account" value={props.account} onChange={(event) => props.onChange(event.target.value)}>
+      {known.map((each) => <option key={each} value={each}>{each === props.own ? `${each} (own)` : each}</option>)}
+    </select>
+  );
+}
+
+function Why(props: { of: string; name: string | null; onAsk: (name: string | null) => void }) {
   const [text, setText] = useState(props.name ?? "");
-  const why = useQuery({ queryKey: ["why", props.name], queryFn: () => get<WhyOut>(`/audit/why?name=${encodeURIComponent(props.name!)}`), enabled: !!props.name, staleTime: 30_000 });
+  const why = useQuery({ queryKey: ["why", props.of, props.name], queryFn: () => get<WhyOut>(`/audit/why?${props.of}&name=${encodeURIComponent(props.name!)}`), enabled: !!props.name, staleTime: 30_000 });
   return (
     <Panel title="Why: the chain of causes">
       <form className="filters" onSubmit={(event) => { event.preventDefault(); props.onAsk(text.trim() || null); }}>
@@ -72,12 +88,12 @@ function Why(props: { name: string | null; onAsk: (name: string | null) => void 
   );
 }
 
-function Steps(props: { session: string; onWhy: (name: string) => void }) {
+function Steps(props: { of: string; session: string; onWhy: (name: string) => void }) {
   const [first, setFirst] = useState<number | null>(null);
   const [shownFirst, setShown] = useState(0);
   const timeline = useQuery({
-    queryKey: ["timeline", props.session, first],
-    queryFn: () => get<Timeline>(`/audit/timeline?session_id=${encodeURIComponent(props.session)}&first=${first ?? 0}&count=120`),
+    queryKey: ["timeline", props.of, props.session, first],
+    queryFn: () => get<Timeline>(`/audit/timeline?${props.of}&session_id=${encodeURIComponent(props.session)}&first=${first ?? 0}&count=120`),
     staleTime: 60_000,
     placeholderData: (before) => before,
   });

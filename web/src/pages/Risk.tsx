@@ -1,5 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link } from "react-router";
 import { get, post } from "../api/client";
 import type { AccountRisk, Risk as RiskOut } from "../api/types";
 import { money, signOf } from "../money/exact";
@@ -123,7 +124,7 @@ function Accounts() {
             const day = each.day_units == null ? null : BigInt(each.nav_units) - BigInt(each.day_units);
             return (
               <tr key={each.account_id}>
-                <td>{each.account_id}</td>
+                <td><Link className="link" to={`/audit?account=${encodeURIComponent(each.account_id)}`} title="What is on record of it">{each.account_id}</Link></td>
                 <td><span className={`tag ${each.tripped || each.stopped ? "bad" : "good"}`} title={each.stopped ?? undefined}>{each.stopped ? "failed" : each.tripped ? "stopped" : "trading"}</span></td>
                 <td className="num">{money(each.nav_units)}</td>
                 <td className={`num ${toneOf(signOf(day ?? 0n))}`}>{day === null ? "–" : money(day, "USD", true)}</td>

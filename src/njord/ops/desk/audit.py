@@ -94,6 +94,7 @@ class AuditDesk:
 
     def verify(self, account_id: str) -> Verified:
         """Verify the account's chain in the ledger."""
+        self._folder(account_id)  # Of an account that there is
         breaks = self._platform.call(lambda: self._ledger.verify(account_id), 120.0)
         return Verified(not breaks, [str(each) for each in breaks], self._ledger.head(account_id).position)
 
