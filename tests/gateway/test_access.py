@@ -6,6 +6,7 @@ import pytest
 from starlette.websockets import WebSocketDisconnect
 from tests.gateway.conftest import BASE, PASSWORD, SHARE, Site
 
+from njord.domain.clock import NS_PER_S
 from njord.gateway.access import COOKIE, Policy
 from njord.gateway.users import HASHER, RESET_NS, BadName, OtherSchema, Role, Users
 
@@ -201,3 +202,15 @@ def test_a_founder_hands_out_a_reset_and_a_trader_cannot(site):
             [stream.receive_json() for _ in range(200)]
     assert nobody.post("/auth/reset", {"token": token, "password": "a new password"}).status_code == 401
     assert nobody.log_in("forgot", "a new password").status_code == 200
+
+
+@pytest.mark.slow
+def test_a_stream_ends_when_its_session_does(site, monkeypatch):
+    monkeypatch.setattr("njord.gateway.users.SESSION_NS", 6 * NS_PER_S)
+    ann = site.user()
+    with ann.stream() as stream:
+        stream.send_json({"op": "subscribe", "instruments": [SHARE]})
+        assert stream.receive_json()
+        with pytest.raises(WebSocketDisconnect):
+            [stream.receive_json() for _ in range(2_000)]
+    assert ann.get("/auth/me").status_code == 401

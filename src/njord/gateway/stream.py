@@ -9,6 +9,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from njord.domain.clock import NS_PER_S
 from njord.domain.ids import InstrumentId
 from njord.gateway.access import COOKIE, Access
 from njord.gateway.broadcast import Views
@@ -62,9 +63,12 @@ async def stream(socket: WebSocket) -> None:
         await socket.close(_BUSY)
         return
     reading = asyncio.create_task(_read(socket, client, hub, views, known, first))
+    left_s = max(0.0, (session.ends_ns - access.now_ns()) / NS_PER_S)
+    ending = asyncio.get_running_loop().call_later(left_s, client.close)  # Whoever stays logs in again
     try:
         await _write(socket, client)
     finally:
+        ending.cancel()
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
             await reading
