@@ -6,9 +6,14 @@ import pytest
 from starlette.websockets import WebSocketDisconnect
 from tests.gateway.conftest import BASE, PASSWORD, SHARE, Site
 
+from njord.cli.clock import now_ns
 from njord.domain.clock import NS_PER_S
+from njord.domain.governance import Deposited
+from njord.engine.garbage import collected_seldom
+from njord.engine.simulation.house import Plan
 from njord.gateway.access import COOKIE, Policy
 from njord.gateway.users import HASHER, RESET_NS, BadName, OtherSchema, Role, Users
+from njord.ops.desk.trading import DEFAULT_CASH
 
 
 def test_passwords_are_argon2id_with_these_parameters():
@@ -214,3 +219,28 @@ def test_a_stream_ends_when_its_session_does(site, monkeypatch):
         with pytest.raises(WebSocketDisconnect):
             [stream.receive_json() for _ in range(2_000)]
     assert ann.get("/auth/me").status_code == 401
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("until", ["user", "ledger", "plan"])
+def test_a_registration_that_was_cut_short_is_completed_by_the_next_log_in(tmp_path, until):
+    """User and account are in databases of their own: whichever was last, it ends as one account with exact cash."""
+    with collected_seldom():
+        site = Site(tmp_path)
+        try:
+            user = site.users.register("ann", PASSWORD, Role.TRADER, now_ns())
+            if until == "ledger":
+                plan = Plan(cash=DEFAULT_CASH, risk="capital_preserving")
+                site.platform.call(lambda: site.platform.house.open(user.account_id, plan))
+            elif until == "plan":
+                site.app.state.trading.open_account(user.account_id)
+            site.restart()
+            assert site.anybody().register("ann").status_code == 409
+            for _ in range(2):
+                ann = site.anybody()
+                assert ann.log_in("ann").status_code == 200
+                assert ann.get("/portfolio").json()["capital_units"] == str(10**24)
+            paid = [record for record in site.ledger.records(user.account_id) if isinstance(record.event, Deposited)]
+            assert len(paid) == 1
+        finally:
+            site.close()
