@@ -11,15 +11,13 @@ parent orders.
 import argparse
 import json
 
-import msgspec
 import numpy as np
-from stylised_facts import NAMES
+from stylised_facts import NAMES, universe_of
 
 from njord.domain.clock import NS_PER_S, time_ns
 from njord.domain.ids import ClientOrderId, InstrumentId, StrategyId
 from njord.domain.order import NewOrder, OrderType, Side, TimeInForce
 from njord.engine.marketplace import Marketplace
-from njord.market.synthetic.listing import default_universe
 
 CHILDREN = (1, 2, 4, 8, 16, 32, 64, 128)
 GAP_NS = NS_PER_S // 2
@@ -35,10 +33,9 @@ class Executor:
     """One who executes parent orders in some instruments of a market, and notes what became of the price."""
 
     def __init__(self, seed: int) -> None:
-        start_ns = time_ns("2026-01-05")
-        universe = default_universe(start_ns)
-        self.listings = tuple(each for each in universe.listings if each.instrument.instrument_id in NAMES)
-        self.market = Marketplace(msgspec.structs.replace(universe, listings=self.listings), seed)
+        universe = universe_of(time_ns("2026-01-05"))
+        self.listings = universe.listings
+        self.market = Marketplace(universe, seed)
         self.market.admit(OWNER, {InstrumentId(name): HELD_LOTS for name in NAMES})
         self.orders = 0
         self.wait(60 * NS_PER_S)  # Until there are books

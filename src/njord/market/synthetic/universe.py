@@ -45,7 +45,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     market: float
     group_loading: float
-    variance_half_life_s: float = 600.0
+    variance_half_life_s: float = 1_800.0
     variance_spread: float = 1.2
     leverage: float = -0.4  # Correlation of price and variance
     level_half_life_days: float = 10.0  # Of the long-run volatility
