@@ -27,6 +27,7 @@ class HotCache:
             url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
         )
         self._prefix, self._life_ms = prefix, life_ms
+        self._closed = False
         self.found, self.missed = 0, 0
 
     def get(self, scope: str, question: bytes) -> bytes | None:
@@ -54,15 +55,15 @@ class HotCache:
         return [("yes", self.found), ("no", self.missed)]
 
     def close(self) -> None:
-        """End the connections."""
+        """End the connections. From now on nothing is found, and nothing kept."""
+        self._closed = True
         self._redis.close()
 
     def _key(self, scope: str) -> str:
         return f"{self._prefix}:hot:{scope}"
 
-    @staticmethod
-    def _asked(ask: Callable[[], T]) -> T | None:
+    def _asked(self, ask: Callable[[], T]) -> T | None:
         try:
-            return ask()
+            return None if self._closed else ask()
         except redis.RedisError:
             return None

@@ -208,15 +208,14 @@ class Portfolio:
         """Settle in cash all that is held of a contract that is over; None when nothing is."""
         name = expiry.instrument_id
         grid, asset, paid_in_full = self._terms[name]
-        lots = cost = worth = 0
-        for key, holding in self.holdings.items():
-            if holding.instrument_id == name and holding.lots:
-                lots, cost = lots + holding.lots, cost + holding.cost_units
-                worth += grid.value_units(expiry.price_ticks, holding.lots)
-                holding.restore(())
-                self.changed[key] = None
-        if self.lots[name] == lots == cost == worth == 0:
+        held = [each for each in self.holdings.values() if each.instrument_id == name and each.lots]
+        if not held:
             return None
+        lots, cost = self.lots[name], self.costs[name]
+        worth = sum(grid.value_units(expiry.price_ticks, each.lots) for each in held)
+        for each in held:
+            each.restore(())
+            self.changed[each.strategy_id, name] = None
         self.lots[name] = self.costs[name] = 0
         gain = worth - cost
         paid = worth if paid_in_full else gain

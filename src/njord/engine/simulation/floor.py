@@ -6,7 +6,7 @@ halts, funding and payments of everything. So an idle account costs next to noth
 """
 
 import collections
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from njord.domain.clock import NS_PER_S
 from njord.domain.command import CancelOrder, OrderCommand, ReplaceOrder
@@ -109,15 +109,18 @@ class Floor:
         """The exchange's time."""
         return self.marketplace.now_ns
 
-    def join(self, owner: str, positions: dict[InstrumentId, int]) -> Line:
-        """Open a line. An account the exchange does not know begins with what its own ledger says it holds."""
+    def join(self, owner: str, positions: dict[InstrumentId, int], held: Container[InstrumentId]) -> Line:
+        """Open a line. An account the exchange does not know begins with what its own ledger says it holds.
+
+        ``held`` is what any of its strategies holds, though another may be short of as much.
+        """
         account = self.record.accounts.known.get(owner)
         if account is None:
             self.record.accounts.account(owner).truth.positions.update(positions)
             self.marketplace.admit(owner, positions, ())
         line = self._lines[owner] = Line(self, owner)
         # Its process may have died before it had booked this
-        line.mailbox.extend(each for each in self.marketplace.expired() if positions.get(each.instrument_id))
+        line.mailbox.extend(each for each in self.marketplace.expired() if each.instrument_id in held)
         return line
 
     def leave(self, owner: str) -> None:

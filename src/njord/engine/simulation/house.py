@@ -228,8 +228,9 @@ class House:
         config = config_of(account.plan, self.marketplace.instruments)
 
         def venue(parts: Parts, positions: Mapping[InstrumentId, int]) -> Line:
-            line = account.line = self.floor.join(account.account_id, dict(positions))
             state = parts.state
+            held = {name: None for (_, name), each in state.portfolio.holdings.items() if each.lots}
+            line = account.line = self.floor.join(account.account_id, dict(positions), held)
 
             def marked() -> Iterator[InstrumentId]:
                 for name, lots in state.portfolio.lots.items():

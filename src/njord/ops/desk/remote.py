@@ -158,10 +158,14 @@ class Answerer:
         if is_hot(asked.service, asked.method):
             question = question_of(asked.service, asked.method, asked.payload)
             return self._keeping.answered(scope, question, lambda: msgspec.json.encode(act(**given)))
+        changing = changes(asked.service, asked.method)
         try:
             return msgspec.json.encode(act(**given))
+        except NotFound:
+            changing = False  # There was nothing to change
+            raise
         finally:
-            if changes(asked.service, asked.method):
+            if changing:
                 self._keeping.changed(scope)
 
     def _say(self, asked: Asked, answered: Answered) -> None:
