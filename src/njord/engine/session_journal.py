@@ -105,13 +105,19 @@ class SessionJournal:
 def read(folder: Path) -> Iterator[Line]:
     """Yield the lines of a session's journal, each verified. Raises Broken naming the file and what is wrong."""
     for number, body in enumerate(chain.read(folder, NAME), start=1):
-        try:
-            line = _decode(body)
-        except (msgspec.DecodeError, ValueError) as error:
-            raise Broken(f"{folder}: {NAME} line {number}: {error}") from error
+        line = decoded(folder, body, number)
         if isinstance(line, Opened) != (number == 1):
             raise Broken(f"{folder}: {NAME} line {number}: a journal has one beginning, in its first line")
         yield line
+
+
+def decoded(folder: Path, body: bytes, number: int | None = None) -> Line:
+    """Return a line of a session's journal. Raises Broken naming the folder and, where it is known, the line."""
+    try:
+        line: Line = _decode(body)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Broken(f"{folder}: {NAME}{'' if number is None else f' line {number}'}: {error}") from error
+    return line
 
 
 def opened(folder: Path) -> Opened:

@@ -24,6 +24,7 @@ LINE_BYTES_MAX = 64 * 1024 * 1024
 SEGMENTS_MAX = 999_999
 
 _HASH_END = 66  # ["<64 characters>
+_FOLLOWED = re.compile(rb'"previous":"([0-9a-f]{64})"')
 _SEGMENT = re.compile(r"-(\d{6})\.ndjson(\.gz)?")
 
 
@@ -196,21 +197,59 @@ def segments(folder: Path, name: str) -> list[Path]:
     return [found[number] for number in sorted(found)]
 
 
-def read(folder: Path, name: str, *, expected: Sequence[str] = ()) -> Iterator[bytes]:
+def read(folder: Path, name: str, *, expected: Sequence[str] = (), first_segment: int = 1) -> Iterator[bytes]:
     """Yield the bodies of a chain, each verified. A last line that was never finished is passed over.
 
-    ``expected`` are hashes that somebody else took note of: each must be one of the chain's. Raises Broken naming file
-    and line.
+    ``expected`` are hashes that somebody else took note of: each must be one of the chain's. From a later segment on,
+    lines are held against the hash that it says it follows. Raises Broken naming file and line.
     """
     head, wanted = GENESIS, set(expected)
-    for path in segments(folder, name):
+    for path in segments(folder, name)[first_segment - 1 :]:
         for number, line, _ in _lines(path):
+            if number == 1 and _number(path) == first_segment > 1:
+                head = _followed(line)
             head, body = _checked(path, number, head, line)
             wanted.discard(head)
             if not _names_segment(body):
                 yield body
     if wanted:
         raise Broken(f"{folder}: {name}: does not have what was recorded elsewhere: it ends early, or is another one")
+
+
+def first(path: Path) -> bytes | None:
+    """Return the first body of a segment, not verified; None where there is none yet."""
+    for number, line, _ in _lines(path):
+        if number == 2:
+            return line[_HASH_END + 2 : -2]
+    return None
+
+
+def last(folder: Path, name: str) -> bytes | None:
+    """Return the newest body of a chain, not verified; None where there is none yet."""
+    for path in reversed(segments(folder, name)):
+        if path.suffix == ".gz":
+            body = None
+            for number, line, _ in _lines(path):
+                body = line[_HASH_END + 2 : -2] if number > 1 else None
+        else:
+            body = _tail(path)
+        if body is not None:
+            return body
+    return None
+
+
+def _tail(path: Path) -> bytes | None:
+    # Read from the end, further and further back, until a whole line is there
+    with path.open("rb") as file:
+        size, span = file.seek(0, os.SEEK_END), 65_536
+        while True:
+            file.seek(max(0, size - span))
+            whole = file.read(min(span, size)).rpartition(b"\n")[0]
+            _, newline, line = whole.rpartition(b"\n")
+            if newline or span >= size:
+                body = line[_HASH_END + 2 : -1]
+                return None if not body or _names_segment(body) else body
+            span *= 8
 
 
 def archive(path: Path) -> Path:
@@ -252,6 +291,12 @@ def _checked(path: Path, number: int, head: str, line: bytes) -> tuple[str, byte
     if number == 1 and not body.startswith(b'{"segment":%d,' % _number(path)):
         raise Broken(f"{path} line 1: names another segment, or none")
     return linked, body
+
+
+def _followed(line: bytes) -> str:
+    # What the line that begins a segment says it follows; a line that says nothing of the kind will not verify
+    found = _FOLLOWED.search(line)
+    return GENESIS if found is None else found[1].decode()
 
 
 def _linked(head: str, body: bytes) -> str:

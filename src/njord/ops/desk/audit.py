@@ -1,5 +1,8 @@
 """What is on record of one account: its sessions, step by step, causes, and whether the chains hold."""
 
+import contextlib
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +10,8 @@ import msgspec
 
 from njord.engine import session_journal
 from njord.engine.opening import sessions
-from njord.engine.session_journal import Closed, Step, Steps
+from njord.engine.session_journal import Closed, Step
+from njord.engine.session_search import last_step, steps_about, steps_from
 from njord.engine.why import NotOnRecord, Why, why
 from njord.ledger.chain import Broken
 from njord.ledger.port import Ledger
@@ -15,7 +19,7 @@ from njord.ops.desk.values import NotFound
 from njord.ops.platform import Platform
 
 STEPS_MAX = 500
-WHY_STEPS_MAX = 500_000  # Of the newest sessions
+SEARCHED_BYTES_MAX = 2 * 1024**3  # Of the newest sessions; njord why looks into all
 
 
 class SessionOnRecord(msgspec.Struct, frozen=True):
@@ -61,35 +65,35 @@ class AuditDesk:
 
     def sessions(self, account_id: str) -> list[SessionOnRecord]:
         """Return the account's sessions, the newest first."""
-        found = []
-        for folder in reversed(sessions(self._folder(account_id))):
-            size = sum(path.stat().st_size for path in folder.glob("journal-*"))
-            found.append(SessionOnRecord(folder.name, size, _is_complete(folder)))
-        return found
+        return [
+            SessionOnRecord(folder.name, _bytes_of(folder), _is_complete(folder))
+            for folder in reversed(sessions(self._folder(account_id)))
+        ]
 
     def timeline(self, account_id: str, session_id: str, first: int, count: int) -> Timeline:
         """Return steps of a session from a sequence on, those that were more than a price. Raises NotFound."""
         folder = self._session(account_id, session_id)
-        steps: list[RecordedStep] = []
-        last = 0
-        for step in _steps(folder):
-            last = step.sequence
-            if step.sequence >= first and len(steps) < min(count, STEPS_MAX) and _tells(step):
-                steps.append(
-                    RecordedStep(
-                        step.sequence, step.time_ns, step.cause, msgspec.to_builtins(step.event, str_keys=True),
-                        [msgspec.to_builtins(each, str_keys=True) for each in step.commands],
-                    )
-                )  # fmt: skip
+        with _unbroken(folder):
+            told = itertools.islice(filter(_tells, steps_from(folder, first)), min(count, STEPS_MAX))
+            steps = [
+                RecordedStep(
+                    step.sequence, step.time_ns, step.cause, msgspec.to_builtins(step.event, str_keys=True),
+                    [msgspec.to_builtins(each, str_keys=True) for each in step.commands],
+                )
+                for step in told
+            ]  # fmt: skip
+            last = last_step(folder)
         return Timeline(session_id, steps[0].sequence if steps else first, last, steps)
 
     def why(self, account_id: str, name: str) -> Why:
         """Explain one of the account's orders or fills. Raises NotFound."""
+        left = SEARCHED_BYTES_MAX
         for folder in reversed(sessions(self._folder(account_id))):
-            try:
-                return why(_steps(folder), name)
-            except NotOnRecord:
-                continue
+            left -= _bytes_of(folder)
+            if left < 0:
+                break
+            with contextlib.suppress(NotOnRecord), _unbroken(folder):
+                return why(steps_about(folder, name), name)
         raise NotFound(f"nothing on record is called {name!r}")
 
     def verify(self, account_id: str) -> Verified:
@@ -110,13 +114,16 @@ class AuditDesk:
         raise NotFound(f"no session {session_id!r}")
 
 
-def _steps(folder: Path) -> Any:
+@contextlib.contextmanager
+def _unbroken(folder: Path) -> Iterator[None]:
     try:
-        for line in session_journal.read(folder):
-            if isinstance(line, Steps):
-                yield from line.steps
+        yield
     except Broken as error:
         raise NotFound(f"the journal of {folder.name} does not verify: {error}") from None
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("journal-*"))
 
 
 def _tells(step: Step) -> bool:
