@@ -54,16 +54,23 @@ def test_the_newest_are_kept_and_survive_a_file(steps):
         candles.trade(trade(A, now, price, quantity))
     file = b"".join(candles.encoded())
     again = Candles((TEN, MINUTE))
-    again.restore(decode(file))
+    again.restore(decode(file), now)
     for interval_ns in (TEN, MINUTE):
         every = reference(trades, A, interval_ns)
         assert candles.of(A, interval_ns) == every[-MAX - 1 :]
-        assert again.of(A, interval_ns) == every[:-1][-MAX:]
+        assert again.of(A, interval_ns) == every[-MAX - 1 :]
         if len(every) > 1:
             for back in (1, 2, MAX, 1_000):
                 assert candles.opened(A, interval_ns, back) == every[:-1][-min(back, len(every) - 1, MAX)].open
     assert list(handed) == reference(trades, A, TEN)[:-1][: len(handed)]
     assert b"".join(again.encoded()) == file
+    for each in (candles, again):  # It goes on as if there had been no file
+        each.trade(trade(A, now + 1, 300.0, 2))
+        each.closed(now + 1_000)
+    assert again.of(A, MINUTE) == candles.of(A, MINUTE)
+    late = Candles((TEN, MINUTE))
+    late.restore(decode(file), now + 1_000)  # Its time was over when it came back
+    assert late.of(A, MINUTE) == reference(trades, A, MINUTE)[-MAX:]
 
 
 def test_nothing_is_known_of_what_never_traded():
@@ -89,5 +96,5 @@ def test_damaged_ones_are_refused_whole(damage):
     good, bad = decode(b"".join(candles.encoded()))
     again = Candles((TEN,))
     with pytest.raises(ValueError, match=r"candles of B|buffer size"):
-        again.restore([good, msgspec.structs.replace(bad, **damage)])
+        again.restore([good, msgspec.structs.replace(bad, **damage)], 100)
     assert decode(b"".join(again.encoded())) == []

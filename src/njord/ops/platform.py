@@ -310,4 +310,4 @@ class Platform:
         path = self.root / "candles.mp"
         if path.exists():
             with contextlib.suppress(msgspec.DecodeError, ValueError):  # Charts can begin anew
-                self.house.candles.restore(decode(path.read_bytes()))
+                self.house.candles.restore(decode(path.read_bytes()), self.market.now_ns)

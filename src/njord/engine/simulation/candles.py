@@ -41,6 +41,9 @@ class _Open:
         self.open = self.high = self.low = self.close = price
         self.volume = 0.0
 
+    def figures(self) -> list[float]:
+        return [self.open, self.high, self.low, self.close, self.volume]
+
 
 def decode(file: bytes) -> list[KeptCandles]:
     """Return what ``Candles.encoded`` made a file of. Raises msgspec.DecodeError."""
@@ -70,6 +73,9 @@ class _Newest:
     def kept(self, name: InstrumentId, interval_ns: int) -> KeptCandles:
         places = np.arange(max(0, self.count - KEPT_MAX), self.count) % KEPT_MAX
         return KeptCandles(name, interval_ns, self._ends_ns[places].tobytes(), self._figures[places].tobytes())
+
+
+_NONE_ENDED = _Newest()
 
 
 class Candles:
@@ -120,19 +126,33 @@ class Candles:
             figures = bar.open, bar.high, bar.low, bar.close, bar.volume
             self._of(bar.instrument_id, bar.interval_ns).add(bar.venue_time_ns, figures)
 
-    def restore(self, kept: Iterable[KeptCandles]) -> None:
-        """Take back what was kept. Raises ValueError, and takes nothing, where that is damaged."""
+    def restore(self, kept: Iterable[KeptCandles], now_ns: int) -> None:
+        """Take back what was kept; one that ends after ``now_ns`` burns on.
+
+        Raises ValueError, and takes nothing, where that is damaged.
+        """
         found = [(each, each.rows()) for each in kept if each.interval_ns in self.intervals_ns]
         for each, rows in found:
-            newest = self._of(each.instrument_id, each.interval_ns)
+            name, interval_ns = each.instrument_id, each.interval_ns
             for end_ns, figures in rows:
-                newest.add(end_ns, figures)
+                if end_ns <= now_ns:
+                    self._of(name, interval_ns).add(end_ns, figures)
+                else:
+                    candle = self._open[name, interval_ns] = _Open(end_ns - interval_ns, figures[0])
+                    candle.open, candle.high, candle.low, candle.close, candle.volume = figures
 
     def encoded(self) -> Iterator[bytes]:
-        """Yield all candles that have ended and are still known, as parts of a file: as a whole it would be large."""
-        yield _LIST + len(self._kept).to_bytes(4, "big")
-        for key, newest in self._kept.items():
-            yield msgspec.msgpack.encode(newest.kept(*key))
+        """Yield all candles that are known as parts of a file, as a whole it would be large: also those that burn."""
+        keys = {**dict.fromkeys(self._kept), **dict.fromkeys(self._open)}
+        yield _LIST + len(keys).to_bytes(4, "big")
+        for key in keys:
+            kept = self._kept.get(key, _NONE_ENDED).kept(*key)
+            burning = self._open.get(key)
+            if burning is not None:
+                end = np.array([burning.start_ns + key[1]], _TIMES).tobytes()
+                figures = np.array(burning.figures(), _FIGURES).tobytes()
+                kept = msgspec.structs.replace(kept, ends_ns=kept.ends_ns + end, figures=kept.figures + figures)
+            yield msgspec.msgpack.encode(kept)
 
     def _at(self, name: InstrumentId, interval_ns: int, time_ns: int, price: float) -> _Open:
         start_ns = time_ns - time_ns % interval_ns
@@ -161,6 +181,4 @@ class Candles:
 
 def _bar(name: InstrumentId, interval_ns: int, candle: _Open) -> Bar:
     end_ns = candle.start_ns + interval_ns
-    return Bar(
-        name, interval_ns, end_ns, end_ns, candle.open, candle.high, candle.low, candle.close, candle.volume
-    )  # fmt: skip
+    return Bar(name, interval_ns, end_ns, end_ns, *candle.figures())
