@@ -144,19 +144,24 @@ def test_another_site_cannot_make_a_browser_act(site):
 
 @pytest.mark.slow
 def test_guessing_passwords_is_slowed_and_the_owner_gets_in(tmp_path):
-    site = Site(tmp_path, Policy(log_ins_burst=5, log_ins_per_s=0.4))
+    site = Site(tmp_path, Policy(log_ins_burst=5, log_ins_per_s=0.2))
     try:
         site.user("victim")
         thief = site.anybody()
         answers = [thief.log_in("victim", f"guess number {n}") for n in range(14)]
         codes = [answer.status_code for answer in answers]
         assert codes[:5] == [401] * 5
-        assert codes[-1] == 429
-        assert int(answers[-1].headers["retry-after"]) >= 1
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert len(refused) > 4
+        assert int(refused[-1].headers["retry-after"]) >= 1
         nobody = site.anybody().log_in("nobody-at-all", "a long password")
         assert nobody.json()["error"] == answers[0].json()["error"]  # It does not say which of the two was wrong
-        time.sleep(3)
-        assert site.anybody().log_in("victim").status_code == 200
+        for _ in range(40):
+            owner = site.anybody().log_in("victim")
+            if owner.status_code == 200:
+                break
+            time.sleep(0.5)
+        assert owner.status_code == 200
     finally:
         site.close()
 
