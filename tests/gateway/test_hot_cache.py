@@ -1,10 +1,9 @@
 """What gateways find in Redis of a moment ago is what the platform would have answered."""
 
-import time
-
 import pytest
 import redis
 from tests.gateway.conftest import BOND, SHARE, Site, quoted
+from tests.ops.test_announcing import until
 
 from njord.bus.hot import HotCache
 from njord.engine.garbage import collected_seldom
@@ -28,20 +27,12 @@ def standing(tmp_path, redis_space, monkeypatch):
         ann = site.user("ann")
         ann.order("one", quantity="5")
         ann.until("one", "filled")
-        _until(lambda: any(view.positions for view in site.platform.portfolios.values()))  # Looked at once a second
+        until(lambda: any(view.positions for view in site.platform.portfolios.values()))  # Looked at once a second
         monkeypatch.setattr(site.platform.house, "turn", lambda _until_ns: None)
         site.platform.call(lambda: None)
         yield site, ann
         monkeypatch.undo()
         site.close()
-
-
-def _until(there):
-    for _ in range(500):
-        if there():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it does not come about")
 
 
 def _lasting(url, *, prefix):
@@ -89,4 +80,4 @@ def test_what_becomes_of_an_account_is_in_the_next_answers(standing, monkeypatch
     assert not ann.get("/risk").json()["tripped"]
     monkeypatch.undo()  # The market goes on; what is kept lasts as long as before
     assert ann.post("/risk/kill", {"reason": "a test"}).status_code == 204
-    _until(lambda: ann.get("/orders") and ann.get("/risk").json()["tripped"])
+    until(lambda: ann.get("/orders") and ann.get("/risk").json()["tripped"])
